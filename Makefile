@@ -1,0 +1,51 @@
+# Two commands matter: `make demo` and `make test`. Each sets up all it needs.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+
+.PHONY: demo test lint format bench slow docs serve clean
+
+$(VENV)/.ready: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[all]'
+	touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+$(VENV)/.ready-docs: $(VENV)/.ready
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
+	touch $@
+
+demo: $(VENV)/.ready  ## start a service, sweep the scaling theory over REST, show what came out
+	$(BIN)/delocal demo
+
+test: $(VENV)/.ready-dev  ## all tests
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/.ready-dev  ## style, types, layers
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.ready-dev  ## apply the style
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.ready-dev  ## every performance claim, measured; writes benchmarks/results.json
+	$(BIN)/python -m benchmarks
+
+slow: $(VENV)/.ready-dev  ## the long statistics; writes validation/results.json
+	$(BIN)/python -m pytest -m slow
+	$(BIN)/python -m validation
+
+docs: $(VENV)/.ready-docs  ## the documentation, in docs/_build/html
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
+
+serve: $(VENV)/.ready  ## the service on http://127.0.0.1:8000
+	$(BIN)/delocal serve
+
+clean:
+	rm -rf $(VENV) docs/_build demo-output

@@ -1,0 +1,42 @@
+"""Energy transport in Anderson insulators: theories, Monte Carlo, and sweeps over both.
+
+>>> import delocal
+>>> delocal.models()
+['scaling', ...]
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from delocal.physics.models import load_models
+
+if TYPE_CHECKING:
+    from delocal.api.client import Client, connect
+    from delocal.service.request import SweepRequest
+    from delocal.service.run import open_sweep, run
+    from delocal.workers.dataset import evaluate
+
+__all__ = ["Client", "SweepRequest", "connect", "evaluate", "models", "open_sweep", "run"]
+
+# Each name is imported when it is first used: the physics alone needs nothing but numpy.
+_HOMES = {
+    "Client": "delocal.api.client",
+    "connect": "delocal.api.client",
+    "SweepRequest": "delocal.service.request",
+    "open_sweep": "delocal.service.run",
+    "run": "delocal.service.run",
+    "evaluate": "delocal.workers.dataset",
+}
+
+
+def models() -> list[str]:
+    """Return the names of the models that can be swept."""
+    return list(load_models())
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module 'delocal' has no attribute {name!r}")
+    return getattr(importlib.import_module(_HOMES[name]), name)

@@ -1,0 +1,1 @@
+"""The only layer that knows HTTP: the REST application, its client and the command line."""

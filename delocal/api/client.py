@@ -1,0 +1,162 @@
+"""The Python client: REST in, xarray out."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import httpx2
+import xarray as xr
+
+from delocal.service.errors import (
+    DelocalError,
+    NotFound,
+    NotReady,
+    Problem,
+    RequestError,
+    SelectionError,
+    TooLarge,
+)
+from delocal.service.request import SweepRequest
+from delocal.service.states import SweepState
+
+ERRORS: dict[int, type[DelocalError]] = {404: NotFound, 413: TooLarge, 503: NotReady}
+POLL_SECONDS = 0.1
+
+
+def connect(url: str = "http://127.0.0.1:8000", *, timeout: float = 30.0) -> Client:
+    """Return a client of the service at `url`.
+
+    Raises
+    ------
+    ConnectionError
+        Nobody answers there.
+    """
+    client = Client(url, timeout=timeout)
+    client.get("/healthz")
+    return client
+
+
+class Client:
+    """A service somewhere else; every method is one or a few REST calls."""
+
+    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
+        self.url = url.rstrip("/")
+        self._http = httpx2.Client(base_url=self.url, timeout=timeout)
+
+    def models(self) -> list[dict[str, Any]]:
+        """Return the models that the service can run, with their parameters."""
+        found: list[dict[str, Any]] = self.get("/v1/models")
+        return found
+
+    def estimate(self, request: SweepRequest | Mapping[str, Any]) -> dict[str, Any]:
+        """Return what a sweep would cost: cells, blocks, bytes, core-seconds."""
+        cost: dict[str, Any] = self._post("/v1/sweeps?dry_run=true", request)
+        return cost
+
+    def submit(self, request: SweepRequest | Mapping[str, Any]) -> RemoteSweep:
+        """Submit a sweep; an identical one that exists is found again."""
+        return RemoteSweep(self, self._post("/v1/sweeps", request)["id"])
+
+    def run(self, request: SweepRequest | Mapping[str, Any], timeout: float = 3600.0) -> xr.DataTree:
+        """Submit a sweep, wait for it, and open its datasets."""
+        return self.submit(request).wait(timeout).open()
+
+    def sweep(self, sweep_id: str) -> RemoteSweep:
+        """Return a sweep that was submitted before; NotFound if there is none."""
+        sweep = RemoteSweep(self, sweep_id)
+        sweep.status()
+        return sweep
+
+    def sweeps(self) -> list[dict[str, Any]]:
+        """Return the newest hundred sweeps."""
+        found: list[dict[str, Any]] = self.get("/v1/sweeps")["sweeps"]
+        return found
+
+    def get(self, path: str) -> Any:
+        """Return the JSON under `path`; an error answer becomes the exception it describes."""
+        return self._answer("GET", path)
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def _post(self, path: str, request: SweepRequest | Mapping[str, Any]) -> Any:
+        if isinstance(request, SweepRequest):
+            request = request.model_dump(mode="json", exclude_defaults=True)
+        return self._answer("POST", path, json=dict(request))
+
+    def _answer(self, method: str, path: str, **content: Any) -> Any:
+        try:
+            response = self._http.request(method, path, **content)
+        except httpx2.TransportError as error:
+            raise ConnectionError(
+                f"no delocal service answers at {self.url} ({error}); start one with `delocal serve`"
+            ) from error
+        if response.is_error:
+            raise _error(response)
+        return response.json()
+
+
+class RemoteSweep:
+    """A sweep of a service."""
+
+    def __init__(self, client: Client, sweep_id: str) -> None:
+        self.id = sweep_id
+        self._client = client
+
+    @property
+    def zarr_url(self) -> str:
+        """Where the Zarr store is served: ``xarray.open_zarr(f"{sweep.zarr_url}/scaling")``."""
+        return f"{self._client.url}/v1/sweeps/{self.id}/zarr"
+
+    def status(self) -> dict[str, Any]:
+        """Return state, number of cells by status, and links."""
+        status: dict[str, Any] = self._client.get(f"/v1/sweeps/{self.id}")
+        return status
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Return the cells that raised, with their parameters and traceback."""
+        found: list[dict[str, Any]] = self._client.get(f"/v1/sweeps/{self.id}/failures")
+        return found
+
+    def wait(
+        self,
+        timeout: float = 3600.0,
+        progress: Callable[[dict[str, Any]], None] | None = None,
+    ) -> RemoteSweep:
+        """Return once the sweep has ended.
+
+        Parameters
+        ----------
+        timeout
+            Seconds after which NotReady is raised; the sweep itself goes on.
+        progress
+            Called with the status, again and again.
+        """
+        end = time.monotonic() + timeout
+        while True:
+            status = self.status()
+            if progress is not None:
+                progress(status)
+            if SweepState(status["state"]).ended:
+                return self
+            if time.monotonic() > end:
+                raise NotReady(f"sweep {self.id} is still {status['state']} after {timeout:g} s")
+            time.sleep(POLL_SECONDS)
+
+    def open(self) -> xr.DataTree:
+        """Return the datasets of the sweep, lazily: chunks travel when they are needed."""
+        return xr.open_datatree(self.zarr_url, engine="zarr", chunks=None)
+
+
+def _error(response: httpx2.Response) -> Exception:
+    try:
+        body = response.json()
+        detail, problems = body["detail"], body["errors"]
+    except (ValueError, KeyError, TypeError):
+        return ConnectionError(f"HTTP {response.status_code} without a reason: {response.text[:200]}")
+    if response.status_code == 422 and problems:
+        return RequestError([Problem(p["field"], p["message"]) for p in problems])
+    return ERRORS.get(response.status_code, SelectionError)(detail)

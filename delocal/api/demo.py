@@ -1,0 +1,109 @@
+"""The demonstration: a service on embedded defaults, a real sweep over REST, what came out."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+import xarray as xr
+from rich.console import Console
+from rich.table import Table
+
+from delocal.api.app import create_app
+from delocal.api.client import connect
+from delocal.service import figures
+from delocal.service.analysis import fit_exponent
+from delocal.service.settings import Service, Settings
+
+REQUEST: dict[str, Any] = {
+    "models": ["scaling"],
+    "name": "demo: the four channels over (d, alpha, beta, T, W)",
+    "axes": {
+        "d": [2, 3],
+        "alpha": {"linspace": [2.2, 6.0, 20]},
+        "beta": {"linspace": [2.2, 6.0, 20]},
+        "T": {"geomspace": [1e-6, 1e-2, 41]},
+        "W": {"geomspace": [1, 4, 9]},
+    },
+    "fixed": {"t": 0.02, "V": 0.02, "rho": 1},
+}
+# Gutman et al. (2016), Eqs. (S-B.9) and (S-B.10), and (27), (28): exponents of T and W.
+PAPER = {
+    (2, 3, 3): {
+        "kappa_opt": ("7", "-18"),
+        "kappa_ps": ("5", "-12"),
+        "kappa_s": ("4", "-9"),
+        "kappa_sd": ("3", "-6"),
+    },
+    (3, 3, 3): {
+        "kappa_opt": ("4/3", "-20/3"),
+        "kappa_ps": ("4/3", "-16/3"),
+        "kappa_s": ("4/3", "-3"),
+        "kappa_sd": ("4/3", "-8/3"),
+    },
+}
+
+
+def show(output: Path, console: Console) -> None:
+    """Run the demonstration, print its table, and write its page into `output`."""
+    from delocal.api.cli import follow  # noqa: PLC0415
+
+    output.mkdir(parents=True, exist_ok=True)
+    with serving(Settings(data=output / "data")) as (url, service):
+        console.print(f"service at {url} ({service.executor.description})", highlight=False)
+        sweep = connect(url).submit(REQUEST)
+        follow(sweep)
+        status = sweep.status()
+        counts = ", ".join(f"{n:,} {what}" for what, n in status["cells"].items())
+        console.print(f"sweep {sweep.id} is {status['state']}: {counts}", highlight=False)
+        ds = sweep.open()["scaling"].to_dataset().sel(W=[1.0, 2.0, 4.0], method="nearest").load()
+        store = service.sweeps.store(sweep.id).zarr_path.resolve()
+    console.print(exponent_table(ds))
+    page = output / "demo.html"
+    page.write_text(figures.page("delocal: demonstration", _figures(ds)))
+    console.print(f"dataset  {store}/scaling\nfigures  {page.resolve()}", soft_wrap=True, highlight=False)
+
+
+def exponent_table(ds: xr.Dataset) -> Table:
+    """Return the exponents of each channel: fitted to the sweep, exact, and as printed."""
+    table = Table("(d, alpha, beta)", "channel", "over", "fit", "exact", "paper")
+    for (d, alpha, beta), channels in PAPER.items():
+        here = ds.sel(d=d).sel(alpha=alpha, beta=beta, method="nearest")
+        for name, printed in channels.items():
+            for over, fixed, paper in (("T", "W", printed[0]), ("W", "T", printed[1])):
+                fit = fit_exponent(here.isel({fixed: 0}), name, over)
+                exact = float(here[f"{name}_exponent"].sel(wrt=over))
+                table.add_row(
+                    f"({d}, {alpha}, {beta})", name, over, f"{fit.exponent:.6f}", f"{exact:.6f}", paper
+                )
+    return table
+
+
+def _figures(ds: xr.Dataset) -> list[Any]:
+    shown = [figures.phase_diagram(d, cells=ds.sel(d=d)) for d in (2, 3)]
+    for d in (2, 3):
+        here = ds.sel(d=d).sel(alpha=3, beta=3, method="nearest").isel(W=0)
+        shown.append(figures.kappa_over_temperature(here))
+    return shown
+
+
+@contextmanager
+def serving(settings: Settings) -> Iterator[tuple[str, Service]]:
+    """Serve in a thread of this process, on a free port, until the block ends."""
+    service = Service(settings)
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))
+    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", service
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+        service.close()

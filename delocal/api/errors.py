@@ -1,0 +1,78 @@
+"""Errors of the service as HTTP answers: problem+json, RFC 9457."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from delocal.api.schemas import ProblemDetail
+from delocal.service.errors import (
+    DelocalError,
+    NotFound,
+    NotReady,
+    Problem,
+    RequestError,
+    SelectionError,
+    TooLarge,
+)
+
+log = structlog.get_logger()
+
+MEDIA_TYPE = "application/problem+json"
+STATUS: dict[type[DelocalError], tuple[int, str]] = {
+    RequestError: (422, "The sweep request is wrong"),
+    SelectionError: (422, "The selection is wrong"),
+    TooLarge: (413, "Too much at once"),
+    NotFound: (404, "Not found"),
+    NotReady: (503, "Not ready"),
+}
+
+
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Return the `responses` of a route that may answer with these errors."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetail"}}}
+    titles = {status: title for status, title in STATUS.values()}
+    return {status: {"description": titles[status], "content": content} for status in statuses}
+
+
+def problem(
+    status: int, title: str, detail: str, problems: list[Problem] | None = None
+) -> JSONResponse:
+    """Return an error answer."""
+    errors = [{"field": p.field, "message": p.message} for p in problems or []]
+    body = ProblemDetail(title=title, status=status, detail=detail, errors=errors)
+    return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA_TYPE)
+
+
+def install(app: FastAPI) -> None:
+    """Make every error of `app` a problem+json answer."""
+
+    @app.exception_handler(DelocalError)
+    def _ours(_: Request, error: DelocalError) -> JSONResponse:
+        status, title = STATUS[type(error)]
+        problems = error.problems if isinstance(error, RequestError) else None
+        return problem(status, title, str(error), problems)
+
+    @app.exception_handler(RequestValidationError)
+    def _validation(_: Request, error: RequestValidationError) -> JSONResponse:
+        problems = [
+            Problem(".".join(str(part) for part in e["loc"]), str(e["msg"]))
+            for e in error.errors()
+        ]
+        return problem(422, "The request is wrong", "\n".join(map(str, problems)), problems)
+
+    @app.exception_handler(HTTPException)
+    def _http(_: Request, error: HTTPException) -> JSONResponse:
+        answer = problem(error.status_code, str(error.detail), str(error.detail))
+        answer.headers.update(error.headers or {})
+        return answer
+
+    @app.exception_handler(Exception)
+    def _unexpected(request: Request, error: Exception) -> JSONResponse:
+        log.error("unexpected error", path=request.url.path, exc_info=error)
+        return problem(500, "Internal error", "unexpected; the service's log says more")

@@ -1,0 +1,62 @@
+"""/v1/sweeps/{id}/data and /zarr: the results, selected as JSON or byte by byte."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import orjson
+from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import FileResponse
+
+from delocal.api.errors import documented
+from delocal.api.routes.deps import CurrentService, SweepId
+from delocal.service.errors import NotFound
+from delocal.service.results import Selection, select, to_plain
+
+router = APIRouter(tags=["data"])
+RESERVED = {"model", "variables", "nearest"}
+"""Query parameters of /data that are not coordinates."""
+
+
+@router.get(
+    "/sweeps/{sweep_id}/data",
+    summary="Part of a dataset as JSON",
+    responses=documented(404, 413, 422),
+)
+def data(
+    sweep_id: SweepId,
+    request: Request,
+    service: CurrentService,
+    model: Annotated[str | None, Query(description="needed if the sweep has several")] = None,
+    variables: Annotated[str | None, Query(description="comma-separated; all if absent")] = None,
+    nearest: Annotated[bool, Query(description="take the nearest value on an axis")] = False,
+) -> Response:
+    """Every further query parameter selects along a coordinate.
+
+    `T=1e-3` one value, `T=1e-6:1e-4` a range with either end optional, `T=1e-6,1e-5` several.
+    NaN and infinities are null; `log10_...` variables are finite where the value underflows.
+    """
+    ds = service.datasets.get(service.sweeps.store(sweep_id), model)
+    wanted = variables.split(",") if variables else None
+    selections = {
+        name: Selection.parse(text)
+        for name, text in request.query_params.items()
+        if name not in RESERVED
+    }
+    content: dict[str, Any] = to_plain(select(ds, wanted, selections, nearest=nearest))
+    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)  # NaN and inf become null
+    return Response(body, media_type="application/json")
+
+
+@router.get(
+    "/sweeps/{sweep_id}/zarr/{path:path}",
+    summary="The Zarr store of a sweep, for xarray.open_zarr(url)",
+    responses=documented(404, 422),
+)
+@router.head("/sweeps/{sweep_id}/zarr/{path:path}", include_in_schema=False)
+def zarr_bytes(sweep_id: SweepId, path: str, service: CurrentService) -> FileResponse:
+    root = service.sweeps.store(sweep_id).zarr_path
+    file = (root / path).resolve()
+    if not file.is_relative_to(root.resolve()) or not file.is_file():
+        raise NotFound(f"{path!r} is not in the store of sweep {sweep_id}, or not computed yet")
+    return FileResponse(file, media_type="application/octet-stream")

@@ -1,0 +1,18 @@
+"""What every route needs."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import Depends, Path, Request
+
+from delocal.service.settings import Service
+
+
+def _service(request: Request) -> Service:
+    service: Service = request.app.state.service
+    return service
+
+
+CurrentService = Annotated[Service, Depends(_service)]
+SweepId = Annotated[str, Path(description="id of the sweep", pattern="^[0-9a-f]{16}$")]

@@ -1,0 +1,23 @@
+"""/v1/models: what can be swept."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+
+from delocal.api.errors import documented
+from delocal.service.sweeps import describe_models
+from delocal.service.sweeps import one_model as describe_one
+
+router = APIRouter(tags=["models"])
+
+
+@router.get("/models", summary="Every model with its parameters, variables and options")
+def list_models() -> list[dict[str, Any]]:
+    return describe_models()
+
+
+@router.get("/models/{name}", summary="One model", responses=documented(404))
+def one_model(name: str) -> dict[str, Any]:
+    return describe_one(name)

@@ -1,0 +1,110 @@
+"""/v1/sweeps: submit, list, look, follow."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from delocal.api.errors import documented
+from delocal.api.routes.deps import CurrentService, SweepId
+from delocal.api.schemas import SweepEstimate, SweepList, SweepStatus
+from delocal.service.request import SweepRequest
+from delocal.service.states import SweepState
+
+router = APIRouter(tags=["sweeps"])
+POLL_SECONDS = 0.2
+ENDINGS = {str(state) for state in SweepState if state.ended}
+RequestBody = Annotated[
+    dict[str, Any],
+    Body(openapi_examples={"dipoles": {"value": SweepRequest.model_config["json_schema_extra"]["examples"][0]}}),  # type: ignore[index,call-overload]
+]
+
+
+@router.post(
+    "/sweeps",
+    status_code=202,
+    summary="Submit a sweep, or with dry_run=true ask what it would cost",
+    responses={200: {"model": SweepEstimate, "description": "Dry run"}, **documented(422)},
+    openapi_extra={
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {"schema": SweepRequest.model_json_schema(ref_template="#/components/schemas/{model}")}
+            },
+        }
+    },
+)
+def submit(
+    content: RequestBody,
+    request: Request,
+    response: Response,
+    service: CurrentService,
+    dry_run: Annotated[bool, Query(description="only estimate: cells, blocks, bytes, time")] = False,
+) -> SweepStatus | SweepEstimate:
+    """Answer at once; an identical request finds the sweep that exists."""
+    parsed = SweepRequest.parse(content)
+    if dry_run:
+        response.status_code = 200
+        return SweepEstimate.of(service.sweeps.estimate(parsed))
+    status = SweepStatus.of(service.sweeps.submit(parsed), str(request.base_url))
+    response.headers["Location"] = status.links["self"]
+    return status
+
+
+@router.get("/sweeps", summary="Sweeps, the newest first")
+def list_sweeps(
+    request: Request,
+    service: CurrentService,
+    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
+    before: Annotated[int | None, Query(description="continue from the `next` link")] = None,
+) -> SweepList:
+    records = service.ledger.list(limit, before)
+    base = str(request.base_url)
+    more = len(records) == limit
+    after = f"{base}v1/sweeps?limit={limit}&before={records[-1].number}" if more else None
+    return SweepList(sweeps=[SweepStatus.of(record, base) for record in records], next=after)
+
+
+@router.get("/sweeps/{sweep_id}", summary="Where a sweep stands", responses=documented(404, 422))
+def get_sweep(sweep_id: SweepId, request: Request, service: CurrentService) -> SweepStatus:
+    return SweepStatus.of(service.sweeps.get(sweep_id), str(request.base_url))
+
+
+@router.get(
+    "/sweeps/{sweep_id}/failures",
+    summary="Cells that raised, with their parameters and traceback",
+    responses=documented(404, 422),
+)
+def get_failures(sweep_id: SweepId, service: CurrentService) -> list[dict[str, Any]]:
+    return service.ledger.failures(service.sweeps.get(sweep_id).id)
+
+
+async def _existing(sweep_id: SweepId, service: CurrentService) -> str:
+    return (await run_in_threadpool(service.sweeps.get, sweep_id)).id
+
+
+@router.get(
+    "/sweeps/{sweep_id}/events",
+    response_class=EventSourceResponse,
+    summary="What happens to a sweep, as server-sent events, until it has ended",
+    responses=documented(404, 422),
+)
+async def events(
+    existing: Annotated[str, Depends(_existing)],
+    service: CurrentService,
+    last_event_id: Annotated[int, Header(description="continue after this event")] = 0,
+) -> AsyncIterator[ServerSentEvent]:
+    """Send every event once; with `Last-Event-ID` only those after it."""
+    after = last_event_id
+    while True:
+        for event in await run_in_threadpool(service.sweeps.events, existing, after):
+            after = event.id
+            yield ServerSentEvent(data=event.data, event=event.kind, id=str(event.id))
+            if event.kind in ENDINGS:
+                return
+        await asyncio.sleep(POLL_SECONDS)

@@ -1,0 +1,1 @@
+"""The physics: arrays in, arrays out. No files, no clock, no cluster."""

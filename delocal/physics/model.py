@@ -1,0 +1,189 @@
+"""What it means to be sweepable: a model names its parameters, its variables and one function."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import IntEnum
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+Arrays = Mapping[str, NDArray[Any]]
+Kind = Literal["closed-form", "self-consistent", "monte-carlo"]
+
+
+class Status(IntEnum):
+    """What became of one cell of a sweep; a failure is a result."""
+
+    NOT_COMPUTED = 0
+    DONE = 1
+    OUTSIDE_DOMAIN = 2
+    NOT_CONVERGED = 3
+    FAILED = 4
+    CANCELLED = 5
+    EXCLUDED = 6
+
+    @property
+    def label(self) -> str:
+        """The name used in counts and attributes, such as ``outside_domain``."""
+        return self.name.lower()
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a model.
+
+    Parameters
+    ----------
+    name, long_name, units
+        The letter of the paper, its meaning, and its unit in words ("1" if dimensionless).
+    minimum, maximum
+        Bounds of the allowed values; a bound is excluded from them where `open_bounds` is set.
+    integer
+        Whether only whole numbers are allowed.
+    default
+        Value where a request gives none; None makes the parameter required.
+    optional
+        The parameter may be left out altogether; variables that need it are then absent.
+    """
+
+    name: str
+    long_name: str
+    units: str
+    minimum: float = -np.inf
+    maximum: float = np.inf
+    open_bounds: bool = False
+    integer: bool = False
+    default: float | None = None
+    optional: bool = False
+
+    @property
+    def allowed(self) -> str:
+        """The allowed values in words."""
+        below, above = ("<", "<") if self.open_bounds else ("<=", "<=")
+        lower = f"{self.minimum:g} {below} " if self.minimum > -np.inf else ""
+        upper = f" {above} {self.maximum:g}" if self.maximum < np.inf else ""
+        number = "whole number" if self.integer else "finite number"
+        return f"{number}, {lower}{self.name}{upper}" if lower or upper else f"any {number}"
+
+    def accepts(self, values: NDArray[Any]) -> NDArray[np.bool_]:
+        """Whether each of the `values` is finite, within the bounds, and whole if need be."""
+        inside = np.isfinite(values)
+        if self.open_bounds:
+            inside &= (values > self.minimum) & (values < self.maximum)
+        else:
+            inside &= (values >= self.minimum) & (values <= self.maximum)
+        if self.integer:
+            inside &= np.asarray(values) == np.round(values)
+        return np.asarray(inside)
+
+
+@dataclass(frozen=True)
+class Variable:
+    """One variable of a model's dataset.
+
+    Parameters
+    ----------
+    name, long_name, units
+        As in the dataset; units in words, with the convention hbar = k_B = 1.
+    equation
+        Where it comes from, for instance ``Gutman et al. (2016), Eq. (77)``.
+    depends
+        The parameters that it depends on; None means all. A variable that does not depend on
+        an axis has no such dimension.
+    dims
+        Extra trailing dimensions; their coordinates stand in `Model.coordinates`.
+    dtype
+        Type on disk: ``float64``, or ``int8`` for flags.
+    flags
+        Meaning by value, for a flag variable.
+    needs
+        The optional parameter without which the variable does not exist.
+    comment
+        What a reader must know before using it.
+    """
+
+    name: str
+    long_name: str
+    units: str = "1"
+    equation: str = ""
+    depends: tuple[str, ...] | None = None
+    dims: tuple[str, ...] = ()
+    dtype: Literal["float64", "int8"] = "float64"
+    flags: Mapping[str, int] | None = None
+    needs: str | None = None
+    comment: str = ""
+
+    @property
+    def attributes(self) -> dict[str, Any]:
+        """CF attributes of the variable."""
+        attributes: dict[str, Any] = {"long_name": self.long_name, "units": self.units}
+        if self.equation:
+            attributes["equation"] = self.equation
+        if self.comment:
+            attributes["comment"] = self.comment
+        if self.flags is not None:
+            attributes["flag_values"] = list(self.flags.values())
+            attributes["flag_meanings"] = " ".join(self.flags)
+        return attributes
+
+
+STATUS = Variable(
+    "status",
+    "what became of the cell",
+    dtype="int8",
+    flags={status.label: int(status) for status in Status},
+)
+
+
+@dataclass(frozen=True)
+class Option:
+    """A choice that is not swept: its name, its allowed values, the first being the default."""
+
+    name: str
+    choices: tuple[Any, ...]
+    description: str
+
+
+@dataclass(frozen=True)
+class Model:
+    """A sweepable model.
+
+    `evaluate(parameters, options)` takes arrays that broadcast against each other, one for
+    each parameter given, and returns one array for each variable that exists for them. A
+    result broadcasts against the parameters; a variable with extra `dims` has them last. It
+    never raises for a point outside the domain: such a cell is NaN with a status.
+
+    Parameters
+    ----------
+    name, version
+        The version is part of a cell's identity: raise it whenever a number changes.
+    kind
+        ``closed-form``, ``self-consistent`` or ``monte-carlo``.
+    reference
+        The paper.
+    seconds_per_cell
+        Rough cost, which sizes the first blocks; the engine measures the real one.
+    """
+
+    name: str
+    version: str
+    kind: Kind
+    title: str
+    reference: str
+    parameters: tuple[Parameter, ...]
+    variables: tuple[Variable, ...]
+    evaluate: Callable[[Arrays, Mapping[str, Any]], dict[str, NDArray[Any]]]
+    options: tuple[Option, ...] = ()
+    coordinates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    seconds_per_cell: float = 1e-6
+
+    def parameter(self, name: str) -> Parameter:
+        """Return the parameter called `name`; KeyError if there is none."""
+        return {parameter.name: parameter for parameter in self.parameters}[name]
+
+    def variables_for(self, given: frozenset[str] | set[str]) -> tuple[Variable, ...]:
+        """Return the variables that exist when the parameters `given` are."""
+        return tuple(v for v in self.variables if v.needs is None or v.needs in given)

@@ -1,0 +1,1 @@
+"""The sweep service: requests in, blocks out to the workers, datasets back."""

@@ -1,0 +1,154 @@
+"""The dispatcher: lease -> submit -> renew -> record, with a bounded number in flight."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+import uuid
+from collections import deque
+from pathlib import Path
+
+import structlog
+
+from delocal.service.ledger import Lease, Ledger
+from delocal.workers.block import Task, store_failed_block
+from delocal.workers.local import Executor, Outcome
+from delocal.workers.plan import model_of
+from delocal.workers.store import Receipt, SweepStore
+
+log = structlog.get_logger()
+
+TASK_SECONDS = 1.0  # a task this long hides what Dask costs, and is not much to lose
+TASKS_PER_SLOT = 3  # in flight: enough to keep a worker busy, few enough to stay fair
+ATTEMPTS = 3  # then a block is stored as failed
+LEASE_SECONDS = 10.0  # after a crash, another service waits this long
+RENEW_SECONDS = 2.0
+
+
+class Dispatcher:
+    """Feeds one executor from the ledger, in a thread of its own.
+
+    Several sweeps take turns, task by task, so that a small one is not kept waiting by a large
+    one. Nothing is known only here: whatever is in flight when the process dies is leased in
+    the ledger, and is taken up again when the lease runs out.
+    """
+
+    def __init__(self, ledger: Ledger, executor: Executor, sweeps_folder: Path) -> None:
+        self.owner = uuid.uuid4().hex
+        self._ledger = ledger
+        self._executor = executor
+        self._folder = sweeps_folder
+        self._stores: dict[str, SweepStore] = {}
+        self._outcomes: queue.Queue[tuple[Lease, Outcome] | None] = queue.Queue()
+        self._in_flight = 0
+        self._renewed = 0.0
+        self._turn: deque[str] = deque()
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
+
+    def start(self) -> None:
+        """Start to work."""
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Look for work now rather than within a second."""
+        self._outcomes.put(None)
+
+    def stop(self) -> None:
+        """Stop; what is in flight stays leased and is taken up by the next service."""
+        self._stopping.set()
+        self.wake()
+        if self._thread.is_alive():
+            self._thread.join(timeout=10)
+
+    def store(self, sweep_id: str) -> SweepStore:
+        """Return the store of a sweep."""
+        return self._stores.setdefault(sweep_id, SweepStore(self._folder / sweep_id))
+
+    def settle(self, lease: Lease, outcome: Outcome) -> None:
+        """Enter what became of a task into the ledger."""
+        if isinstance(outcome, BaseException):
+            self._settle_failure(lease, outcome)
+            return
+        part = self.store(lease.sweep_id).plan.part(lease.model)
+        cells = sum(sum(receipt.counts.values()) for receipt in outcome)
+        self._ledger.record(lease.sweep_id, self.owner, outcome, cells, part.version)
+
+    def _run(self) -> None:
+        while not self._stopping.is_set():
+            try:
+                self._step()
+            except Exception:
+                # The ledger may be locked or its disk full for a while; nothing is lost by waiting.
+                log.exception("dispatcher step failed; trying again")
+                self._stopping.wait(1.0)
+
+    def _step(self) -> None:
+        self._fill()
+        try:
+            finished = self._outcomes.get(timeout=1.0)
+            while True:
+                if finished is not None:
+                    self._in_flight -= 1
+                    self.settle(*finished)
+                finished = self._outcomes.get_nowait()
+        except queue.Empty:
+            pass
+        if self._in_flight and time.monotonic() - self._renewed > RENEW_SECONDS:
+            self._ledger.renew(self.owner, time.time() + LEASE_SECONDS)
+            self._renewed = time.monotonic()
+
+    def _fill(self) -> None:
+        """Submit tasks until the window is full or no sweep wants more."""
+        active = self._ledger.active()
+        self._turn = deque([s for s in self._turn if s in active])
+        self._turn.extend(s for s in active if s not in self._turn)
+        window = TASKS_PER_SLOT * self._executor.slots
+        while self._turn and self._in_flight < window and not self._stopping.is_set():
+            sweep_id = self._turn.popleft()
+            if self._submit_one(sweep_id):
+                self._turn.append(sweep_id)
+
+    def _submit_one(self, sweep_id: str) -> bool:
+        until = time.time() + LEASE_SECONDS
+        lease = self._ledger.lease(sweep_id, self.owner, self._blocks_per_task(sweep_id), until)
+        if lease is None:
+            return False
+        store = self.store(sweep_id)
+        task = Task(str(store.root.resolve()), store.plan.digest, lease.model, lease.blocks)
+        self._in_flight += 1
+        self._executor.submit(task, lambda _, outcome: self._outcomes.put((lease, outcome)))
+        return True
+
+    def _blocks_per_task(self, sweep_id: str) -> int:
+        """Return how many blocks take `TASK_SECONDS`, leaving enough tasks for every worker."""
+        plan = self.store(sweep_id).plan
+        seconds = max(
+            (self._ledger.seconds_per_cell(p.model, p.version) or model_of(p).seconds_per_cell)
+            * p.grid.size
+            / len(p.blocks)
+            for p in plan.parts
+        )
+        record = self._ledger.sweep(sweep_id)
+        left = record.blocks - record.blocks_done if record else 1
+        share = -(-left // (2 * self._executor.slots))
+        return max(1, min(round(TASK_SECONDS / seconds), share))
+
+    def _settle_failure(self, lease: Lease, error: BaseException) -> None:
+        """Give the blocks of a failed task back; one that failed too often is stored as failed."""
+        what = f"{type(error).__name__}: {error}"
+        log.warning("task failed", sweep=lease.sweep_id, blocks=lease.blocks, error=what)
+        for block in lease.blocks:
+            if self._ledger.attempts(lease.sweep_id, lease.model, block) >= ATTEMPTS:
+                receipt = self._failed_receipt(lease, block, what)
+                self._ledger.give_up(lease.sweep_id, self.owner, receipt, what)
+            else:
+                self._ledger.release(lease.sweep_id, self.owner, lease.model, block)
+
+    def _failed_receipt(self, lease: Lease, block: int, what: str) -> Receipt:
+        try:
+            return store_failed_block(self.store(lease.sweep_id), lease.model, block, what)
+        except OSError as error:  # not even that could be written: the ledger keeps the reason
+            failure = {"cell": None, "parameters": {}, "error": f"{what}; {error}", "traceback": ""}
+            return Receipt(lease.model, block, "", {}, 0.0, (failure,))

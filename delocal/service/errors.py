@@ -1,0 +1,73 @@
+"""Every way a caller can be wrong.
+
+::
+
+    DelocalError
+    +-- RequestError        the sweep request is wrong; lists every problem with its field
+    +-- SelectionError      the selection from a dataset is wrong
+    +-- TooLarge            more cells or values than allowed
+    +-- NotFound            no such sweep, model or variable
+    +-- NotReady            the answer is not there yet
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+MOST_SHOWN = 40  # names in one message
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing wrong with a request: where, what was given, what is allowed, what to try."""
+
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.field}: {self.message}" if self.field else self.message
+
+
+class DelocalError(Exception):
+    """Base of every error that a caller can mend."""
+
+
+class RequestError(DelocalError):
+    """A sweep request that cannot be run; `problems` has one entry for each mistake."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        super().__init__("\n".join(map(str, problems)))
+        self.problems = list(problems)
+
+
+class SelectionError(DelocalError):
+    """A selection that names what the dataset does not have."""
+
+
+class TooLarge(DelocalError):
+    """More cells or values than one request may ask for."""
+
+
+class NotFound(DelocalError):
+    """No sweep, model or variable of that name."""
+
+
+class NotReady(DelocalError):
+    """Not there yet; ask again later."""
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """Return advice for a mistaken name: the closest one if any, and those that are known.
+
+    Examples
+    --------
+    >>> did_you_mean("kapa", ["kappa", "T"])
+    "did you mean 'kappa'? Known: kappa, T"
+    """
+    known = list(known)
+    close = difflib.get_close_matches(name, known, n=1)
+    hint = f"did you mean {close[0]!r}? " if close else ""
+    shown = [*known[:MOST_SHOWN], "..."] if len(known) > MOST_SHOWN else known
+    return f"{hint}Known: {', '.join(shown) or 'none'}"

@@ -1,0 +1,127 @@
+"""One plot definition for notebook, command line and page: plotly figures of datasets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import plotly.graph_objects as go
+import xarray as xr
+
+from delocal.workers.dataset import evaluate
+
+# Okabe and Ito: told apart by every kind of colour vision.
+PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
+DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
+CHANNELS = {
+    "kappa_sd": "spectral diffusion, Eq. (77)",
+    "kappa_s": "spins, Eq. (S-A.9)",
+    "kappa_ps": "assisted pseudo-spins, Eq. (36)",
+    "kappa_opt": "optimal network, Eq. (23)",
+    "kappa_sd2": "spectral diffusion of pseudo2-spins, Eq. (84)",
+    "kappa_ps2": "assisted pseudo2-spins, Eq. (60)",
+    "kappa_opt2": "optimal pseudo2 network, Eq. (51)",
+}
+
+
+def phase_diagram(d: int, *, points: int = 321, cells: xr.Dataset | None = None) -> go.Figure:
+    """Return the regions of the power-law spin model over (alpha, beta), after Fig. 3.
+
+    Parameters
+    ----------
+    d
+        Dimension.
+    points
+        Pixels along each axis.
+    cells
+        A dataset of a sweep, whose (alpha, beta) are marked.
+    """
+    alpha, beta = np.linspace(0.5 * d, 4.5 * d, points), np.linspace(0.5 * d, 2.5 * d, points)
+    ds = evaluate("scaling", d=d, alpha=alpha, beta=beta, T=1e-3, W=1.0).transpose("beta", "alpha", ...)
+    codes = _flags(ds.region)
+    present = [code for code in codes if (ds.region == code).sum() > 2 * points]
+    rank = xr.zeros_like(ds.region, dtype=float) * np.nan
+    for i, code in enumerate(present):
+        rank = rank.where(ds.region != code, i)
+    colours = ["#DDDDDD", *PALETTE]
+    figure = go.Figure()
+    figure.add_heatmap(
+        x=alpha,
+        y=beta,
+        z=rank.values,
+        zmin=-0.5,
+        zmax=len(present) - 0.5,
+        opacity=0.75,
+        showscale=False,
+        colorscale=[
+            [(i + edge) / len(present), colours[i % len(colours)]]
+            for i in range(len(present))
+            for edge in (0, 1)
+        ],
+        text=np.vectorize(lambda code: codes[code])(ds.region.values),
+        hovertemplate="alpha %{x:.3g}, beta %{y:.3g}: %{text}<extra></extra>",
+    )
+    for code in present:
+        _label_region(figure, alpha, beta, ds.region.values == code, codes[code])
+    if cells is not None:
+        a, b = xr.broadcast(cells.alpha, cells.beta)
+        marks = {"color": "black", "size": 5, "symbol": "circle-open"}
+        figure.add_scatter(
+            x=a.values.ravel(), y=b.values.ravel(), mode="markers", marker=marks, name="cells"
+        )
+    return figure.update_layout(
+        title=f"Regions of the power-law spin model, d = {d} (Gutman et al. 2016, Fig. 3)",
+        xaxis_title="alpha, range of the hopping t/r^alpha",
+        yaxis_title="beta, range of the interaction V/r^beta",
+        template="plotly_white",
+        showlegend=cells is not None,
+    )
+
+
+def kappa_over_temperature(ds: xr.Dataset) -> go.Figure:
+    """Return kappa(T) channel by channel for a dataset that varies along T alone."""
+    figure = go.Figure()
+    for i, (name, label) in enumerate(CHANNELS.items()):
+        logarithm = ds[f"log10_{name}"].squeeze()
+        if not np.isfinite(logarithm).any():
+            continue
+        figure.add_scatter(
+            x=np.log10(ds["T"].values),
+            y=logarithm.values,
+            name=label,
+            line={"color": PALETTE[i], "dash": DASHES[i]},
+        )
+    where = ", ".join(f"{name} = {float(ds[name]):g}" for name in ("d", "alpha", "beta", "W"))
+    return figure.update_layout(
+        title=f"Thermal conductivity by channel, {where}",
+        xaxis_title="log10 T (energy; hbar = k_B = 1)",
+        yaxis_title="log10 kappa (prefactors 1)",
+        template="plotly_white",
+    )
+
+
+def page(title: str, figures: list[go.Figure]) -> str:
+    """Return one HTML page that holds the figures and needs no network."""
+    bodies = [
+        figure.to_html(full_html=False, include_plotlyjs=i == 0) for i, figure in enumerate(figures)
+    ]
+    return (
+        f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
+        '<body style="font-family: sans-serif; max-width: 60rem; margin: 2rem auto">'
+        f"<h1>{title}</h1>{''.join(bodies)}</body></html>"
+    )
+
+
+def _flags(array: xr.DataArray) -> Mapping[int, str]:
+    meanings = str(array.attrs["flag_meanings"]).split()
+    return dict(zip(array.attrs["flag_values"], meanings, strict=True))
+
+
+def _label_region(figure: go.Figure, x: Any, y: Any, inside: Any, name: str) -> None:
+    """Write the name where the region is widest."""
+    rows, columns = np.nonzero(inside)
+    middle = np.argsort(rows, kind="stable")[rows.size // 2]
+    row = rows[middle]
+    in_row = columns[rows == row]
+    figure.add_annotation(x=x[int(np.median(in_row))], y=y[row], text=name, showarrow=False)

@@ -1,0 +1,489 @@
+"""The ledger: which sweep wants which blocks, who holds them, what is done.
+
+It is the truth about work, as the store is about data: a block turns done only after its data
+are written and its checksum is known, by compare-and-set on the lease, so exactly once.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import event
+from sqlalchemy.engine import Connection, Engine
+
+from delocal.service.states import MOVES, BlockState, SweepState
+from delocal.workers.plan import Plan
+from delocal.workers.store import Receipt
+
+tables = sa.MetaData()
+
+sweeps = sa.Table(
+    "sweeps",
+    tables,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("request", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("cells", sa.BigInteger, nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("blocks", sa.Integer, nullable=False),
+    sa.Column("blocks_done", sa.Integer, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("finished", sa.Float),
+)
+blocks = sa.Table(
+    "blocks",
+    tables,
+    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), primary_key=True),
+    sa.Column("model", sa.String(64), primary_key=True),
+    sa.Column("block", sa.Integer, primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("lease_until", sa.Float),
+    sa.Column("checksum", sa.String(64)),
+    sa.Column("seconds", sa.Float),
+    sa.Index("blocks_by_state", "sweep_id", "state"),
+)
+failures = sa.Table(
+    "failures",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), nullable=False, index=True),
+    sa.Column("model", sa.String(64), nullable=False),
+    sa.Column("block", sa.Integer, nullable=False),
+    sa.Column("cell", sa.JSON),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("traceback", sa.Text, nullable=False),
+)
+events = sa.Table(
+    "events",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), nullable=False),
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Index("events_by_sweep", "sweep_id", "id"),
+    sqlite_autoincrement=True,
+)
+costs = sa.Table(
+    "costs",
+    tables,
+    sa.Column("model", sa.String(64), primary_key=True),
+    sa.Column("version", sa.String(32), primary_key=True),
+    sa.Column("cells", sa.Float, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class SweepRecord:
+    """One sweep as the ledger knows it; `counts` are cells by status."""
+
+    number: int
+    id: str
+    name: str
+    tags: list[str]
+    request: dict[str, Any]
+    state: SweepState
+    cells: int
+    counts: dict[str, int]
+    blocks: int
+    blocks_done: int
+    seconds: float
+    created: float
+    finished: float | None
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a sweep; ids only grow."""
+
+    id: int
+    sweep_id: str
+    time: float
+    kind: str
+    data: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Lease:
+    """Blocks of one model that this service may compute until the lease runs out."""
+
+    sweep_id: str
+    model: str
+    blocks: tuple[int, ...]
+
+
+class Ledger:
+    """The ledger in a database, SQLite by default.
+
+    Parameters
+    ----------
+    url
+        SQLAlchemy URL, such as ``sqlite:////var/lib/delocal/ledger.sqlite``.
+    """
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.engine = _engine(url)
+        command.upgrade(migration_config(url), "head")
+
+    def close(self) -> None:
+        """Close every connection."""
+        self.engine.dispose()
+
+    def add(
+        self,
+        plan: Plan,
+        *,
+        name: str,
+        tags: Sequence[str],
+        request: Mapping[str, Any],
+        owner: str | None = None,
+        until: float | None = None,
+    ) -> bool:
+        """Enter a sweep with all its blocks; False if an identical one is there already.
+
+        With an `owner` the blocks are leased from the start, for a sweep run in place.
+        """
+        state = BlockState.QUEUED if owner is None else BlockState.LEASED
+        row: dict[str, Any] = {"state": state, "attempt": 0, "owner": owner, "lease_until": until}
+        with self._write() as db:
+            if db.scalar(sa.select(sweeps.c.number).where(sweeps.c.id == plan.sweep_id)):
+                return False
+            db.execute(
+                sweeps.insert().values(
+                    id=plan.sweep_id,
+                    name=name,
+                    tags=list(tags),
+                    request=dict(request),
+                    state=SweepState.QUEUED,
+                    cells=plan.cells,
+                    counts={"not_computed": plan.cells},
+                    blocks=sum(len(part.blocks) for part in plan.parts),
+                    blocks_done=0,
+                    seconds=0.0,
+                    created=time.time(),
+                )
+            )
+            for part in plan.parts:
+                for some in _batches(part.blocks, 10_000):
+                    db.execute(
+                        blocks.insert(),
+                        [
+                            {"sweep_id": plan.sweep_id, "model": part.model, "block": b, **row}
+                            for b in some
+                        ],
+                    )
+            _add_event(db, plan.sweep_id, "queued", {"cells": plan.cells})
+        return True
+
+    def sweep(self, sweep_id: str) -> SweepRecord | None:
+        """Return one sweep, or None."""
+        with self._read() as db:
+            row = db.execute(sa.select(sweeps).where(sweeps.c.id == sweep_id)).mappings().first()
+        return _record(row) if row else None
+
+    def list(self, limit: int = 100, before: int | None = None) -> list[SweepRecord]:
+        """Return sweeps, the newest first, from before the one with the number `before`."""
+        query = sa.select(sweeps).order_by(sweeps.c.number.desc()).limit(limit)
+        if before is not None:
+            query = query.where(sweeps.c.number < before)
+        with self._read() as db:
+            return [_record(row) for row in db.execute(query).mappings()]
+
+    def active(self) -> list[str]:
+        """Return the ids of the sweeps that want work, the oldest first."""
+        query = (
+            sa.select(sweeps.c.id)
+            .where(sweeps.c.state.in_([SweepState.QUEUED, SweepState.RUNNING]))
+            .order_by(sweeps.c.number)
+        )
+        with self._read() as db:
+            return list(db.scalars(query))
+
+    def lease(self, sweep_id: str, owner: str, limit: int, until: float) -> Lease | None:
+        """Take up to `limit` blocks that are queued or whose lease ran out, all of one model.
+
+        A block that was tried before comes alone, so that it cannot harm others again.
+        """
+        free = sa.and_(
+            blocks.c.sweep_id == sweep_id,
+            sa.or_(
+                blocks.c.state == BlockState.QUEUED,
+                sa.and_(
+                    blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()
+                ),
+            ),
+        )
+        query = (
+            sa.select(blocks.c.model, blocks.c.block, blocks.c.attempt)
+            .where(free)
+            .order_by(blocks.c.attempt, blocks.c.model, blocks.c.block)
+            .limit(limit)
+        )
+        with self._write() as db:
+            rows = db.execute(query).all()
+            if not rows:
+                return None
+            model, attempt = rows[0].model, rows[0].attempt
+            taken = [row.block for row in rows if (row.model, row.attempt) == (model, attempt)]
+            taken = taken[:1] if attempt > 0 else taken
+            db.execute(
+                blocks.update()
+                .where(*_these(sweep_id, model, taken))
+                .values(
+                    state=BlockState.LEASED,
+                    owner=owner,
+                    lease_until=until,
+                    attempt=blocks.c.attempt + 1,
+                )
+            )
+            self._move(db, sweep_id, SweepState.RUNNING)
+        return Lease(sweep_id, model, tuple(taken))
+
+    def renew(self, owner: str, until: float) -> None:
+        """Prolong every lease of `owner`."""
+        with self._write() as db:
+            db.execute(
+                blocks.update()
+                .where(blocks.c.owner == owner, blocks.c.state == BlockState.LEASED)
+                .values(lease_until=until)
+            )
+
+    def record(
+        self, sweep_id: str, owner: str, receipts: Iterable[Receipt], cells: int, version: str
+    ) -> None:
+        """Turn the leased blocks of `receipts` done; a block whose lease was lost is ignored."""
+        with self._write() as db:
+            self._move(db, sweep_id, SweepState.RUNNING)
+            won = [r for r in receipts if _settle(db, sweep_id, owner, r, BlockState.DONE)]
+            if not won:
+                return
+            _add_failures(db, sweep_id, won)
+            _add_cost(db, won[0].model, version, cells, sum(r.seconds for r in won))
+            self._advance(db, sweep_id, won)
+
+    def give_up(self, sweep_id: str, owner: str, receipt: Receipt, error: str) -> None:
+        """Turn a leased block failed, after its last attempt; the sweep goes on without it."""
+        with self._write() as db:
+            if _settle(db, sweep_id, owner, receipt, BlockState.FAILED):
+                _add_failures(db, sweep_id, [receipt])
+                data = {"model": receipt.model, "block": receipt.block, "error": error}
+                _add_event(db, sweep_id, "block_failed", data)
+                self._advance(db, sweep_id, [receipt])
+
+    def release(self, sweep_id: str, owner: str, model: str, block: int) -> None:
+        """Give a leased block back after a failed task, to be tried again."""
+        with self._write() as db:
+            db.execute(
+                blocks.update()
+                .where(
+                    *_these(sweep_id, model, [block]),
+                    blocks.c.owner == owner,
+                    blocks.c.state == BlockState.LEASED,
+                )
+                .values(state=BlockState.QUEUED, owner=None, lease_until=None)
+            )
+
+    def attempts(self, sweep_id: str, model: str, block: int) -> int:
+        """Return how often a block was leased."""
+        query = sa.select(blocks.c.attempt).where(*_these(sweep_id, model, [block]))
+        with self._read() as db:
+            return db.scalar(query) or 0
+
+    def checksums(self, sweep_id: str) -> dict[tuple[str, int], str]:
+        """Return the checksum of every block that is done."""
+        query = sa.select(blocks.c.model, blocks.c.block, blocks.c.checksum).where(
+            blocks.c.sweep_id == sweep_id, blocks.c.state == BlockState.DONE
+        )
+        with self._read() as db:
+            return {(row.model, row.block): row.checksum for row in db.execute(query)}
+
+    def events(self, sweep_id: str, after: int = 0, limit: int = 1000) -> list[Event]:
+        """Return what happened to a sweep after the event with id `after`."""
+        query = (
+            sa.select(events)
+            .where(events.c.sweep_id == sweep_id, events.c.id > after)
+            .order_by(events.c.id)
+            .limit(limit)
+        )
+        with self._read() as db:
+            return [Event(**row) for row in db.execute(query).mappings()]
+
+    def failures(self, sweep_id: str, limit: int = 100) -> list[dict[str, Any]]:
+        """Return cells that raised, with their parameters and traceback."""
+        query = sa.select(failures).where(failures.c.sweep_id == sweep_id).limit(limit)
+        with self._read() as db:
+            return [dict(row) for row in db.execute(query).mappings()]
+
+    def seconds_per_cell(self, model: str, version: str) -> float | None:
+        """Return the measured cost of a cell, or None if there was none yet."""
+        query = sa.select(costs.c.seconds / costs.c.cells).where(
+            costs.c.model == model, costs.c.version == version
+        )
+        with self._read() as db:
+            return db.scalar(query)
+
+    def _advance(self, db: Connection, sweep_id: str, settled: Sequence[Receipt]) -> None:
+        """Count settled blocks, and end the sweep with the last one."""
+        row = db.execute(sa.select(sweeps).where(sweeps.c.id == sweep_id)).mappings().one()
+        counts = Counter(row["counts"])
+        for receipt in settled:
+            counts.update(receipt.counts)
+            counts["not_computed"] -= sum(receipt.counts.values())
+        done = row["blocks_done"] + len(settled)
+        left = {status: number for status, number in counts.items() if number}
+        db.execute(
+            sweeps.update()
+            .where(sweeps.c.id == sweep_id)
+            .values(
+                counts=left,
+                blocks_done=done,
+                seconds=sweeps.c.seconds + sum(receipt.seconds for receipt in settled),
+            )
+        )
+        _add_event(db, sweep_id, "progress", {"cells": left, "blocks_done": done})
+        if done == row["blocks"]:
+            lost = db.scalar(
+                sa.select(sa.func.count())
+                .select_from(blocks)
+                .where(blocks.c.sweep_id == sweep_id, blocks.c.state == BlockState.FAILED)
+            )
+            self._move(db, sweep_id, SweepState.FAILED if lost else SweepState.DONE)
+
+    def _move(self, db: Connection, sweep_id: str, to: SweepState) -> None:
+        """Move a sweep to a state, if that is a move; its event says so."""
+        sources = [state for state, targets in MOVES.items() if to in targets]
+        moved = db.execute(
+            sweeps.update()
+            .where(sweeps.c.id == sweep_id, sweeps.c.state.in_(sources))
+            .values(state=to, finished=time.time() if to.ended else None)
+        )
+        if moved.rowcount:
+            _add_event(db, sweep_id, str(to), {})
+
+    @contextmanager
+    def _write(self) -> Iterator[Connection]:
+        with self.engine.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def _read(self) -> Iterator[Connection]:
+        with self.engine.connect() as connection:
+            yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def migration_config(url: str) -> Config:
+    """Return the alembic configuration for the ledger at `url`."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    return config
+
+
+def _engine(url: str) -> Engine:
+    engine = sa.create_engine(url)
+    if engine.dialect.name == "sqlite":
+
+        @event.listens_for(engine, "connect")
+        def prepare(connection: Any, _: Any) -> None:
+            connection.isolation_level = None  # transactions are begun by us, below
+            for setting in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
+                connection.execute(f"PRAGMA {setting}")
+
+        @event.listens_for(engine, "begin")
+        def begin(connection: Connection) -> None:
+            # A deferred transaction that reads first cannot wait for the writer's lock.
+            connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _record(row: Mapping[str, Any]) -> SweepRecord:
+    return SweepRecord(**{**row, "state": SweepState(row["state"])})
+
+
+def _these(sweep_id: str, model: str, taken: Sequence[int]) -> list[sa.ColumnElement[bool]]:
+    return [
+        blocks.c.sweep_id == sweep_id,
+        blocks.c.model == model,
+        blocks.c.block.in_(taken),
+    ]
+
+
+def _settle(
+    db: Connection, sweep_id: str, owner: str, receipt: Receipt, to: BlockState
+) -> bool:
+    """Compare and set: only who holds the lease can settle a block, and only once."""
+    settled = db.execute(
+        blocks.update()
+        .where(
+            *_these(sweep_id, receipt.model, [receipt.block]),
+            blocks.c.state == BlockState.LEASED,
+            blocks.c.owner == owner,
+        )
+        .values(
+            state=to,
+            owner=None,
+            lease_until=None,
+            checksum=receipt.checksum,
+            seconds=receipt.seconds,
+        )
+    )
+    return settled.rowcount == 1
+
+
+def _add_event(db: Connection, sweep_id: str, kind: str, data: Mapping[str, Any]) -> None:
+    db.execute(
+        events.insert().values(sweep_id=sweep_id, time=time.time(), kind=kind, data=dict(data))
+    )
+
+
+def _add_failures(db: Connection, sweep_id: str, receipts: Sequence[Receipt]) -> None:
+    rows = [
+        {"sweep_id": sweep_id, "model": receipt.model, "block": receipt.block, **failure}
+        for receipt in receipts
+        for failure in receipt.failures
+    ]
+    if rows:
+        db.execute(failures.insert(), rows)
+
+
+def _add_cost(db: Connection, model: str, version: str, cells: int, seconds: float) -> None:
+    known = (costs.c.model == model) & (costs.c.version == version)
+    updated = db.execute(
+        costs.update()
+        .where(known)
+        .values(cells=costs.c.cells + cells, seconds=costs.c.seconds + seconds)
+    )
+    if not updated.rowcount:
+        db.execute(
+            costs.insert().values(model=model, version=version, cells=cells, seconds=seconds)
+        )
+
+
+def _batches(numbers: Iterable[int], size: int) -> Iterator[list[int]]:
+    batch: list[int] = []
+    for number in numbers:
+        batch.append(number)
+        if len(batch) == size:
+            yield batch
+            batch = []
+    if batch:
+        yield batch

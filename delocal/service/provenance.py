@@ -1,0 +1,45 @@
+"""Where a result comes from: versions of what computed it, and of this code."""
+
+from __future__ import annotations
+
+import platform
+import subprocess
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+RECORDED = ("delocal", "numpy", "scipy", "xarray", "zarr", "dask")
+
+
+@cache
+def provenance() -> dict[str, Any]:
+    """Return the versions that go into the attributes of every dataset."""
+    return {
+        "Conventions": "CF-1.11",
+        "source": f"delocal {version('delocal')}",
+        "versions": {
+            "python": platform.python_version(),
+            **{package: version(package) for package in RECORDED},
+        },
+        "git_revision": _git_revision(),
+    }
+
+
+def _git_revision() -> str:
+    """Return the revision of this code, or an empty text where it is not in a git checkout."""
+    here = Path(__file__).resolve().parent
+    if not (here.parents[1] / ".git").exists():
+        return ""
+    try:
+        described = subprocess.run(
+            ["git", "describe", "--always", "--dirty", "--abbrev=12"],
+            cwd=here,
+            capture_output=True,
+            text=True,
+            timeout=5,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):  # no git: the versions must do
+        return ""
+    return described.stdout.strip()

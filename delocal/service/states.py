@@ -1,0 +1,44 @@
+"""The states of a sweep and of its blocks, and the moves allowed between them."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class SweepState(StrEnum):
+    """Where a sweep stands."""
+
+    QUEUED = "queued"
+    RUNNING = "running"
+    DONE = "done"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+
+    @property
+    def ended(self) -> bool:
+        """Whether nothing more will happen by itself."""
+        return not MOVES[self]
+
+
+class BlockState(StrEnum):
+    """Where a block stands; it is done only after its data are written and checked."""
+
+    QUEUED = "queued"
+    LEASED = "leased"
+    DONE = "done"
+    FAILED = "failed"
+
+
+MOVES: dict[SweepState, frozenset[SweepState]] = {
+    SweepState.QUEUED: frozenset({SweepState.RUNNING, SweepState.CANCELLED}),
+    SweepState.RUNNING: frozenset({SweepState.DONE, SweepState.FAILED, SweepState.CANCELLED}),
+    SweepState.DONE: frozenset(),
+    SweepState.FAILED: frozenset(),
+    SweepState.CANCELLED: frozenset(),
+}
+BLOCK_MOVES: dict[BlockState, frozenset[BlockState]] = {
+    BlockState.QUEUED: frozenset({BlockState.LEASED}),
+    BlockState.LEASED: frozenset({BlockState.DONE, BlockState.FAILED, BlockState.QUEUED}),
+    BlockState.DONE: frozenset(),
+    BlockState.FAILED: frozenset(),
+}

@@ -1,0 +1,188 @@
+"""What callers may do with sweeps: submit, look, wait."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from delocal.physics.models import load_models
+from delocal.service.dispatcher import Dispatcher
+from delocal.service.errors import NotFound, NotReady, did_you_mean
+from delocal.service.ledger import Event, Lease, Ledger, SweepRecord
+from delocal.service.provenance import provenance
+from delocal.service.request import SweepRequest
+from delocal.workers.block import Task
+from delocal.workers.dataset import Layout
+from delocal.workers.local import LocalExecutor, Outcome
+from delocal.workers.plan import Part, Plan, model_of
+from delocal.workers.store import SweepStore
+
+INLINE_SECONDS = 0.05  # a lighter sweep is computed at once: a task would cost more than it
+INLINE_BLOCKS = 4
+INLINE_LEASE = 60.0
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a sweep would cost, before it is run."""
+
+    id: str
+    cells: int
+    blocks: int
+    bytes: int
+    core_seconds: float
+    exists: bool
+
+
+class Sweeps:
+    """The sweeps of one service."""
+
+    def __init__(self, ledger: Ledger, dispatcher: Dispatcher, max_cells: int) -> None:
+        self.ledger = ledger
+        self._dispatcher = dispatcher
+        self._max_cells = max_cells
+
+    def estimate(self, request: SweepRequest) -> Estimate:
+        """Return what `request` would cost; `bytes` are before compression."""
+        plan = request.plan(max_cells=self._max_cells)
+        return Estimate(
+            plan.sweep_id,
+            plan.cells,
+            sum(len(part.blocks) for part in plan.parts),
+            sum(_bytes(part) for part in plan.parts),
+            self._seconds(plan),
+            self.ledger.sweep(plan.sweep_id) is not None,
+        )
+
+    def submit(self, request: SweepRequest) -> SweepRecord:
+        """Enter a sweep and return at once; an identical one that exists is returned as it is.
+
+        A light sweep is computed before this returns.
+        """
+        plan = request.plan(provenance(), max_cells=self._max_cells)
+        store = self._dispatcher.store(plan.sweep_id)
+        store.create(plan)
+        here = self._is_light(plan)
+        new = self.ledger.add(
+            plan,
+            name=request.name,
+            tags=request.tags,
+            request=request.model_dump(mode="json", exclude_defaults=True),
+            owner=self._dispatcher.owner if here else None,
+            until=time.time() + INLINE_LEASE if here else None,
+        )
+        if new and here:
+            self._run_here(plan, store)
+        elif new:
+            self._dispatcher.wake()
+        return self.get(plan.sweep_id)
+
+    def get(self, sweep_id: str) -> SweepRecord:
+        """Return a sweep; NotFound if there is none."""
+        record = self.ledger.sweep(sweep_id)
+        if record is None:
+            raise NotFound(f"no sweep {sweep_id!r}; GET /v1/sweeps lists those there are")
+        return record
+
+    def wait(self, sweep_id: str, timeout: float = 3600.0) -> SweepRecord:
+        """Return a sweep once it has ended; NotReady after `timeout` seconds."""
+        end = time.monotonic() + timeout
+        while not (record := self.get(sweep_id)).state.ended:
+            if time.monotonic() > end:
+                raise NotReady(f"sweep {sweep_id} is still {record.state} after {timeout:g} s")
+            time.sleep(0.05)
+        return record
+
+    def store(self, sweep_id: str) -> SweepStore:
+        """Return the store of a sweep."""
+        return self._dispatcher.store(self.get(sweep_id).id)
+
+    def events(self, sweep_id: str, after: int) -> list[Event]:
+        """Return what happened to a sweep after the event with id `after`."""
+        return self.ledger.events(sweep_id, after)
+
+    def _seconds(self, plan: Plan) -> float:
+        return sum(
+            part.grid.size
+            * (
+                self.ledger.seconds_per_cell(part.model, part.version)
+                or model_of(part).seconds_per_cell
+            )
+            for part in plan.parts
+        )
+
+    def _is_light(self, plan: Plan) -> bool:
+        number = sum(len(part.blocks) for part in plan.parts)
+        kernel = sum(model_of(p).seconds_per_cell * p.grid.size for p in plan.parts)
+        return number <= INLINE_BLOCKS and kernel < INLINE_SECONDS
+
+    def _run_here(self, plan: Plan, store: SweepStore) -> None:
+        for part in plan.parts:
+            lease = Lease(plan.sweep_id, part.model, tuple(part.blocks))
+            task = Task(str(store.root.resolve()), plan.digest, part.model, lease.blocks)
+
+            def settle(_: Task, outcome: Outcome, lease: Lease = lease) -> None:
+                self._dispatcher.settle(lease, outcome)
+
+            LocalExecutor().submit(task, settle)
+
+
+def describe_models() -> list[dict[str, Any]]:
+    """Return every model with the schema of its parameters, variables and options."""
+    return [
+        {
+            "name": model.name,
+            "title": model.title,
+            "version": model.version,
+            "kind": model.kind,
+            "reference": model.reference,
+            "parameters": [
+                {
+                    "name": p.name,
+                    "long_name": p.long_name,
+                    "units": p.units,
+                    "allowed": p.allowed,
+                    "minimum": _finite(p.minimum),
+                    "maximum": _finite(p.maximum),
+                    "open_bounds": p.open_bounds,
+                    "integer": p.integer,
+                    "default": p.default,
+                    "required": p.default is None and not p.optional,
+                }
+                for p in model.parameters
+            ],
+            "variables": [
+                {"name": v.name, "needs": v.needs, "dtype": v.dtype, **v.attributes}
+                for v in model.variables
+            ],
+            "options": [
+                {"name": o.name, "choices": list(o.choices), "description": o.description}
+                for o in model.options
+            ],
+        }
+        for model in load_models().values()
+    ]
+
+
+def one_model(name: str) -> dict[str, Any]:
+    """Return the description of one model; NotFound if there is none."""
+    found = {model["name"]: model for model in describe_models()}
+    if name not in found:
+        raise NotFound(f"no model {name!r}; {did_you_mean(name, found)}")
+    return found[name]
+
+
+def _finite(bound: float) -> float | None:
+    return bound if np.isfinite(bound) else None
+
+
+def _bytes(part: Part) -> int:
+    model = model_of(part)
+    layout = Layout.of_grid(part.grid, model)
+    return sum(
+        int(np.prod(layout.shape(v), dtype=np.int64)) * np.dtype(v.dtype).itemsize
+        for v in model.variables_for(part.grid.parameters)
+    )

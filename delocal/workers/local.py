@@ -1,0 +1,67 @@
+"""Run blocks here, one by one: the truth, and the test double of a cluster."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Protocol
+
+from delocal.workers.block import Task, run_block, run_task
+from delocal.workers.plan import Plan
+from delocal.workers.store import Receipt, SweepStore
+
+Outcome = list[Receipt] | BaseException
+Done = Callable[[Task, Outcome], None]
+
+
+class Executor(Protocol):
+    """What can run tasks: `done(task, outcome)` is called once for each, from any thread."""
+
+    @property
+    def slots(self) -> int:
+        """How many tasks run at a time."""
+
+    @property
+    def description(self) -> str:
+        """Where tasks run, in words."""
+
+    def submit(self, task: Task, done: Done) -> None:
+        """Start a task."""
+
+    def close(self) -> None:
+        """Stop; tasks that still run are given up."""
+
+
+class LocalExecutor:
+    """Runs each task in the calling thread, before `submit` returns."""
+
+    slots = 1
+    description = "this process"
+
+    def submit(self, task: Task, done: Done) -> None:
+        """Run a task and report it."""
+        try:
+            outcome: Outcome = run_task(task)
+        except Exception as error:
+            outcome = error
+        done(task, outcome)
+
+    def close(self) -> None:
+        """Nothing to stop."""
+
+
+def run_plan(
+    plan: Plan, root: str | Path, progress: Callable[[Receipt], None] | None = None
+) -> SweepStore:
+    """Compute a whole sweep in this process; blocks that `root` holds already are kept."""
+    store = SweepStore(root)
+    store.root.parent.mkdir(parents=True, exist_ok=True)
+    store.create(plan)
+    if store.plan.digest != plan.digest:
+        raise ValueError(f"{root} holds another sweep; choose an empty folder")
+    for part in plan.parts:
+        for block in part.blocks:
+            receipt = run_block(store, part.model, block)
+            if progress is not None:
+                progress(receipt)
+    return store
