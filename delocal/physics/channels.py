@@ -2,8 +2,8 @@
 
 Gutman et al. (2016) say that spectral diffusion, Eq. (77), always wins in IIb and IIc. Their
 own formulas say otherwise: against assisted pseudo-spins, Eq. (36), it wins as T -> 0 only where
-X (2 beta + d - 2 - alpha) > 2 alpha (alpha - beta), which always holds at alpha = beta, the one
-case that their Supplement compares. Hence the winner is found here from the channels.
+X (2 beta + d - 2 - alpha) > 2 alpha (alpha - beta), which always holds at alpha = beta > d, the
+one case that their Supplement compares. Hence the winner is found here from the channels.
 """
 
 from __future__ import annotations
@@ -125,11 +125,11 @@ def exact_dominant_channel(d: Any, alpha: Any, beta: Any, region: Region) -> Cha
     ('sd', 'ps')
     """
     p = power_laws(exact(d), exact(alpha), exact(beta))
-    present = [channel for channel in CHANNELS if belongs_to(channel, region)]
+    present = [channel for channel in CHANNELS if exists_in(channel, region)]
     return min(present, key=lambda channel: _rank(CHANNELS[channel](p).of), default=Channel.none)
 
 
-def belongs_to(channel: Channel, regions: Any) -> Any:
+def exists_in(channel: Channel, regions: Any) -> Any:
     """Whether the `channel` exists in each of the `regions`."""
     networks = WITH_PSEUDO2SPIN_NETWORK if channel in OF_PSEUDO2SPINS else WITH_OPTIMAL_PSEUDOSPINS
     return belongs(regions, networks)

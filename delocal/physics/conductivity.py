@@ -220,5 +220,5 @@ def kappa_spectral_diffusion_pseudo2(p: SpinModel[Quantity]) -> Quantity:
 
 def _ln_expm1(u: Array) -> Array:
     """Return ln(e**u - 1) without overflow; NaN for u < 0."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return np.asarray(u + np.log(-np.expm1(-np.where(u < 0, np.nan, u))))
+    with np.errstate(all="ignore"):
+        return np.asarray(u + np.log(-np.expm1(-u)))

@@ -19,7 +19,7 @@ from delocal.physics.phase_diagram import (
 from delocal.physics.powers import PowerLaw
 
 LENGTH, ENERGY, KAPPA = "length", "energy", "energy length**(2-d)"
-FORMAL = "formal where superdiffusive: there the true kappa is infinite"
+FORMAL = "formal where superdiffusive: there the true kappa is infinite; 0 in the MBL phase"
 EXTENDED = "stated by the paper for region III; in IIc it is this project's extension"
 SMALL_SAMPLE = "may exceed W in a small sample"
 

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import math
+import re
+from collections.abc import Iterator, Mapping
+from numbers import Real
 from pathlib import Path
+from reprlib import repr as brief
 from typing import Annotated, Any
 
 import numpy as np
@@ -19,7 +23,7 @@ from pydantic import (
     model_validator,
 )
 
-from delocal.physics.model import Model, Parameter
+from delocal.physics.model import Model
 from delocal.physics.models import load_models
 from delocal.service.errors import Problem, RequestError, did_you_mean
 from delocal.workers.dataset import default_options
@@ -28,9 +32,20 @@ from delocal.workers.keys import content_key
 from delocal.workers.plan import Plan, plan_part
 
 MAX_CELLS = 20_000_000
+MAX_POINTS = 1_000_000  # of one axis; unlike cells, they are listed
 FORMS = ("list", "linspace", "logspace", "geomspace", "like")
 
-Range = tuple[FiniteFloat, FiniteFloat, Annotated[int, Field(ge=1, le=MAX_CELLS)]]
+
+def _plain(value: Any) -> Any:
+    """Return a number of numpy as one of Python; True and False are no numbers."""
+    if isinstance(value, bool | np.bool_):
+        raise ValueError(f"{value} is not a number")
+    return value.item() if isinstance(value, np.generic) else value
+
+
+Number = Annotated[FiniteFloat, BeforeValidator(_plain)]
+Points = Annotated[int, Field(ge=1, le=MAX_POINTS), BeforeValidator(_plain)]
+Range = tuple[Number, Number, Points]
 _STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
@@ -44,7 +59,7 @@ class Axis(BaseModel):
 
     model_config = _STRICT
 
-    list: tuple[FiniteFloat, ...] | None = None
+    list: tuple[Number, ...] | None = None
     linspace: Range | None = None
     logspace: Range | None = None
     geomspace: Range | None = None
@@ -65,27 +80,60 @@ class Axis(BaseModel):
             raise ValueError("geomspace needs positive ends; use linspace, or a list")
         return self
 
+    @property
+    def size(self) -> int:
+        """Number of values of an axis that has its own, without listing them."""
+        if self.list is not None:
+            return len(self.list)
+        given = self.linspace or self.logspace or self.geomspace
+        assert given is not None
+        return given[2]
+
     def values(self) -> tuple[float, ...]:
-        """Return the values of an axis that has its own."""
+        """Return the values of an axis that has its own; infinite where they overflow."""
         if self.list is not None:
             return self.list
-        if self.linspace is not None:
-            return _floats(np.linspace(*self.linspace))
-        if self.logspace is not None:
-            return _floats(np.logspace(*self.logspace))
-        assert self.geomspace is not None
-        return _floats(np.geomspace(*self.geomspace))
+        with np.errstate(all="ignore"):
+            if self.linspace is not None:
+                return _floats(np.linspace(*self.linspace))
+            if self.logspace is not None:
+                return _floats(np.logspace(*self.logspace))
+            assert self.geomspace is not None
+            return _floats(np.geomspace(*self.geomspace))
 
 
 def _as_axis(value: Any) -> Any:
-    if isinstance(value, list | tuple | np.ndarray):
-        return {"list": [float(v) if isinstance(v, np.generic) else v for v in value]}
-    if isinstance(value, int | float | np.generic):
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, list | tuple):
+        return {"list": value}
+    if isinstance(value, Axis | dict):
+        return value
+    if isinstance(value, Real):
         raise ValueError(f"{value} is one number; put it under `fixed`, or write [{value}]")
-    return value
+    raise ValueError(f"give a list of numbers, or an object with one of {', '.join(FORMS)}")
+
+
+def _as_condition(value: Any) -> Any:
+    """Return a condition with its numbers as floats; `_conditions` refuses what is none."""
+    if isinstance(value, dict):
+        return {name: _as_number(operand) for name, operand in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [_as_number(item) for item in value]
+    return _as_number(value)
+
+
+def _as_number(value: Any) -> Any:
+    if not isinstance(value, Real) or isinstance(value, bool):
+        return value
+    try:
+        return float(value)
+    except OverflowError:
+        return math.inf
 
 
 AxisInput = Annotated[Axis, BeforeValidator(_as_axis)]
+Condition = Annotated[Any, BeforeValidator(_as_condition)]
 
 
 class SweepRequest(BaseModel):
@@ -124,21 +172,17 @@ class SweepRequest(BaseModel):
     axes: dict[str, AxisInput] = Field(
         default_factory=dict, description="swept parameters; the product of their values is run"
     )
-    cases: tuple[dict[str, FiniteFloat], ...] = Field(
+    cases: tuple[dict[str, Number], ...] = Field(
         default=(), description="explicit points, along a dimension `case`"
     )
-    fixed: dict[str, FiniteFloat] = Field(
-        default_factory=dict, description="parameters with one value"
-    )
-    exclude: tuple[dict[str, Any], ...] = Field(
+    fixed: dict[str, Number] = Field(default_factory=dict, description="parameters with one value")
+    exclude: tuple[dict[str, Condition], ...] = Field(
         default=(),
         description="cells to leave out: those that meet every condition of an entry, such as "
         '{"alpha": {"lt": "beta"}} or {"d": [2], "T": {"gt": 0.1}}',
     )
-    options: dict[str, dict[str, Any]] = Field(
-        default_factory=dict, description="options by model"
-    )
-    seed: int = Field(default=0, ge=0, description="seed of the random numbers")
+    options: dict[str, dict[str, Any]] = Field(default_factory=dict, description="options by model")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="seed of the random numbers")
     name: str = Field(default="", max_length=200)
     tags: tuple[str, ...] = ()
 
@@ -156,8 +200,8 @@ class SweepRequest(BaseModel):
     def from_text(cls, text: str) -> SweepRequest:
         """Return the request in a JSON or YAML text."""
         try:
-            content = yaml.safe_load(text)
-        except yaml.YAMLError as error:
+            content = _read(text)
+        except UNREADABLE as error:
             raise RequestError([Problem("", f"neither JSON nor YAML: {error}")]) from error
         if not isinstance(content, dict):
             raise RequestError([Problem("", "a request is an object with `models` and `axes`")])
@@ -186,6 +230,9 @@ class SweepRequest(BaseModel):
         models = self._models(problems)
         grid = self._grid(models, max_cells, problems)
         options = {model.name: self._options(model, problems) for model in models}
+        for name in sorted(set(self.options) - set(self.models)):
+            message = f"model {name!r} is not in this sweep; {did_you_mean(name, self.models)}"
+            problems.append(Problem(f"options.{name}", message))
         if problems:
             raise RequestError(problems)
         parts = tuple(plan_part(m, grid, options[m.name], block_cells) for m in models)
@@ -212,36 +259,48 @@ class SweepRequest(BaseModel):
         for name, value in self.options.get(model.name, {}).items():
             field = f"options.{model.name}.{name}"
             if name not in choices:
-                message = f"model {model.name!r} has no option {name!r}; {did_you_mean(name, choices)}"
+                message = (
+                    f"model {model.name!r} has no option {name!r}; {did_you_mean(name, choices)}"
+                )
                 problems.append(Problem(field, message))
             elif value not in choices[name]:
                 allowed = ", ".join(map(str, choices[name]))
-                problems.append(Problem(field, f"{value!r} is not one of {allowed}"))
+                problems.append(Problem(field, f"{brief(value)} is not one of {allowed}"))
             else:
-                options[name] = value
+                options[name] = choices[name][choices[name].index(value)]
         return options
 
     def _grid(self, models: list[Model], max_cells: int, problems: list[Problem]) -> Grid:
-        parameters = {p.name: p for model in models for p in model.parameters}
-        dimensions = self._dimensions(problems)
-        fixed = {**_defaults(models, set(self.axes) | self._case_names()), **self.fixed}
-        exclusions = tuple(
-            exclusion
-            for i, entry in enumerate(self.exclude)
-            if (exclusion := _exclusion(i, entry, parameters, problems))
-        )
-        grid = Grid(tuple(dimensions), fixed, exclusions)
-        if grid.size > max_cells:
-            sizes = " x ".join(f"{d.size} ({d.name})" for d in dimensions)
+        """Return the grid of all parameters given; empty of dimensions if it were too large."""
+        sizes = {name: axis.size for name, axis in self._own_axes().items()}
+        if self.cases:
+            sizes = {"case": len(self.cases), **sizes}
+        dimensions: list[Dimension] = []
+        if (cells := math.prod(sizes.values())) > max_cells:
+            product = " x ".join(f"{size} ({name})" for name, size in sizes.items())
             message = (
-                f"{grid.size:,} cells = {sizes}; at most {max_cells:,} are allowed. "
+                f"{cells:,} cells = {product}; at most {max_cells:,} are allowed. "
                 "Take fewer points, or split the sweep along one axis"
             )
             problems.append(Problem("axes", message))
+        else:
+            dimensions = self._dimensions(problems)
         if models:
-            self._check_names(models, parameters, problems)
-            self._check_values(grid, parameters, problems)
-        return grid
+            self._check_names(models, problems)
+            self._check_values(dimensions, models, problems)
+        return Grid(tuple(dimensions), self.fixed, self._exclusions(models, problems))
+
+    def _own_axes(self) -> dict[str, Axis]:
+        """Return the axes that are dimensions; the others lie along one of them."""
+        return {n: a for n, a in self.axes.items() if a.like is None and a.along is None}
+
+    def _exclusions(self, models: list[Model], problems: list[Problem]) -> tuple[Exclusion, ...]:
+        given = {*self.axes, *self.fixed, *self._case_names()}
+        defaults = {p.name for m in models for p in m.parameters if p.default is not None}
+        return tuple(
+            Exclusion(tuple(_conditions(f"exclude.{i}", entry, given | defaults, problems)))
+            for i, entry in enumerate(self.exclude)
+        )
 
     def _case_names(self) -> set[str]:
         return {name for case in self.cases for name in case}
@@ -252,11 +311,15 @@ class SweepRequest(BaseModel):
             names = self._case_names()
             for i, case in enumerate(self.cases):
                 if missing := names - set(case):
-                    message = f"lacks {', '.join(sorted(missing))}; every case gives the same parameters"
+                    message = (
+                        f"lacks {', '.join(sorted(missing))}; every case gives the same parameters"
+                    )
                     problems.append(Problem(f"cases.{i}", message))
-            if all(set(case) == names for case in self.cases):
+            if not names:
+                problems.append(Problem("cases.0", "empty; give the parameters of the case"))
+            elif all(set(case) == names for case in self.cases):
                 found["case"] = {n: tuple(c[n] for c in self.cases) for n in self.cases[0]}
-        own = {n: a for n, a in self.axes.items() if a.like is None and a.along is None}
+        own = self._own_axes()
         for name, axis in own.items():
             values = axis.values()
             if len(set(values)) < len(values):
@@ -268,9 +331,8 @@ class SweepRequest(BaseModel):
                 _zip_onto(found, own, name, axis, problems)
         return [Dimension(name, values) for name, values in found.items()]
 
-    def _check_names(
-        self, models: list[Model], known: Mapping[str, Parameter], problems: list[Problem]
-    ) -> None:
+    def _check_names(self, models: list[Model], problems: list[Problem]) -> None:
+        known = dict.fromkeys(p.name for model in models for p in model.parameters)
         places = {"axes": set(self.axes), "cases": self._case_names(), "fixed": set(self.fixed)}
         for place, names in places.items():
             for name in sorted(names - set(known)):
@@ -286,29 +348,45 @@ class SweepRequest(BaseModel):
                     problems.append(Problem(f"axes.{p.name}", f"{message}; sweep it or fix it"))
 
     def _check_values(
-        self, grid: Grid, known: Mapping[str, Parameter], problems: list[Problem]
+        self, dimensions: list[Dimension], models: list[Model], problems: list[Problem]
     ) -> None:
         values = {n: ("fixed", (v,)) for n, v in self.fixed.items()}
-        for d in grid.dimensions:
+        for d in dimensions:
             place = "cases" if d.name == "case" else "axes"
             values.update({name: (place, v) for name, v in d.values.items()})
-        for name, (place, numbers) in values.items():
-            if name not in known:
-                continue
-            array = np.asarray(numbers)
-            wrong = array[~known[name].accepts(array)]
+        for p in dict.fromkeys(p for model in models for p in model.parameters):
+            place, numbers = values.get(p.name, ("", ()))
+            array = np.asarray(numbers, dtype=np.float64)
+            wrong = array[~p.accepts(array)]
             if wrong.size:
-                message = f"{wrong[0]:g} is not allowed; {known[name].allowed}"
-                problems.append(Problem(f"{place}.{name}", message))
+                message = f"{wrong[0]:g} is not allowed; {p.allowed}"
+                problems.append(Problem(f"{place}.{p.name}", message))
+
+
+UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML 1.1, in which ``1e-6`` would be a text: here it is the number that JSON reads."""
+
+
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float",
+    re.compile(r"[-+]?(\d+\.?\d*|\.\d+)[eE][-+]?\d+$"),
+    list("-+.0123456789"),
+)
+
+
+def _read(text: str) -> Any:
+    """Return the content of a JSON or YAML text; raises one of `UNREADABLE`."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError:
+        return yaml.load(text, _Loader)
 
 
 def _floats(values: Any) -> tuple[float, ...]:
     return tuple(values.tolist())
-
-
-def _defaults(models: list[Model], swept: set[str]) -> dict[str, float]:
-    defaults = {p.name: p.default for model in models for p in model.parameters}
-    return {n: v for n, v in defaults.items() if v is not None and n not in swept}
 
 
 def _zip_onto(
@@ -325,39 +403,48 @@ def _zip_onto(
         message = f"no axis {leader!r} with values of its own; {did_you_mean(leader, own)}"
         problems.append(Problem(f"axes.{name}", message))
         return
-    values = found[leader][leader] if axis.like else axis.values()
-    if len(values) != len(found[leader][leader]):
-        message = f"{len(values)} values along {leader!r}, which has {len(found[leader][leader])}"
+    if axis.along and axis.size != own[leader].size:
+        message = f"{axis.size} values along {leader!r}, which has {own[leader].size}"
         problems.append(Problem(f"axes.{name}", f"{message}; zipped axes are equally long"))
         return
-    found[leader][name] = values
+    found[leader][name] = found[leader][leader] if axis.like else axis.values()
 
 
-def _exclusion(
-    i: int, entry: Mapping[str, Any], known: Mapping[str, Parameter], problems: list[Problem]
-) -> Exclusion | None:
-    conditions: list[tuple[str, str, Any]] = []
-    before = len(problems)
-    for name, condition in entry.items():
-        field = f"exclude.{i}.{name}"
-        if name not in known:
-            problems.append(Problem(field, f"no parameter {name!r}; {did_you_mean(name, known)}"))
-        elif isinstance(condition, int | float):
-            conditions.append((name, "eq", float(condition)))
-        elif isinstance(condition, list | tuple) and all(
-            isinstance(value, int | float) for value in condition
-        ):
-            conditions.append((name, "in", tuple(map(float, condition))))
+def _conditions(
+    place: str, entry: Mapping[str, Any], given: set[str], problems: list[Problem]
+) -> Iterator[tuple[str, str, Any]]:
+    """Yield the conditions of one entry of `exclude`, sorted, each a number or a parameter."""
+    if not entry:
+        problems.append(Problem(place, "empty; give at least one condition"))
+    for name, condition in sorted(entry.items()):
+        field = f"{place}.{name}"
+        if name not in given:
+            message = f"no parameter {name!r} in this sweep; {did_you_mean(name, sorted(given))}"
+            problems.append(Problem(field, message))
+        elif _is_number(condition):
+            yield name, "eq", condition
+        elif isinstance(condition, list) and condition and all(map(_is_number, condition)):
+            yield name, "in", tuple(condition)
         elif isinstance(condition, dict) and condition and set(condition) <= set(COMPARISONS):
-            for comparison, operand in condition.items():
-                if isinstance(operand, str) and operand not in known:
-                    message = f"no parameter {operand!r}; {did_you_mean(operand, known)}"
+            for comparison, operand in sorted(condition.items()):
+                if not _is_number(operand) and not (isinstance(operand, str) and operand in given):
+                    message = f"{brief(operand)} is neither a number nor a parameter of this sweep"
                     problems.append(Problem(f"{field}.{comparison}", message))
-                conditions.append((name, comparison, operand))
+                yield name, comparison, operand
         else:
             message = f"a number, a list, or an object with {', '.join(COMPARISONS)}"
-            problems.append(Problem(field, f"{json.dumps(condition)} is not allowed; give {message}"))
-    return Exclusion(tuple(conditions)) if len(problems) == before and conditions else None
+            problems.append(Problem(field, f"{brief(condition)} is not allowed; give {message}"))
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, float) and math.isfinite(value)
+
+
+IN_WORDS = {
+    "tuple_type": "give a list",
+    "dict_type": "give an object",
+    "model_type": "give an object",
+}
 
 
 def _problem(error: Mapping[str, Any]) -> Problem:
@@ -371,6 +458,7 @@ def _problem(error: Mapping[str, Any]) -> Problem:
     if error["type"] == "missing":
         return Problem(field, "missing; give it")
     given = error.get("input")
+    message = IN_WORDS.get(error["type"], message)
     if error["type"] != "value_error" and isinstance(given, str | int | float | None):
-        message = f"{message} (given: {given!r})"
+        message = f"{message} (given: {brief(given)})"
     return Problem(field, message)

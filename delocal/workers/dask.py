@@ -20,13 +20,19 @@ QUIET = {
     "distributed.worker.profile.enabled": False,
     "distributed.admin.tick.interval": "1s",
     "distributed.admin.system-monitor.interval": "5s",
+    "distributed.worker.memory.monitor-interval": "1s",
     "distributed.scheduler.work-stealing": False,  # would ignore the order of submission
     "distributed.scheduler.allowed-failures": 0,  # attempts are counted by the ledger
 }
-# One process for each core with one thread: more threads inside numpy only get in the way.
-SINGLE_THREADED = {
-    name: "1"
-    for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS")
+WORKER_ENVIRONMENT = {
+    # One process for each core with one thread: more threads inside numpy only get in the way.
+    **dict.fromkeys(
+        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
+    ),
+    # Blocks come and go: memory given back to the system after each costs a page fault for
+    # every 4 KiB of the next. Dask's own setting gives it back at once.
+    "MALLOC_TRIM_THRESHOLD_": str(2**28),
+    "MALLOC_MMAP_THRESHOLD_": str(2**28),
 }
 
 
@@ -44,7 +50,8 @@ class DaskExecutor:
     def __init__(self, address: str | None = None, workers: int | None = None) -> None:
         dask.config.set(QUIET)
         environment = dask.config.get("distributed.nanny.pre-spawn-environ", {})
-        dask.config.set({"distributed.nanny.pre-spawn-environ": {**environment, **SINGLE_THREADED}})
+        environment = {**environment, **WORKER_ENVIRONMENT}
+        dask.config.set({"distributed.nanny.pre-spawn-environ": environment})
         self._cluster: Any = None
         if address is None:
             self._cluster = LocalCluster(

@@ -57,13 +57,14 @@ class Layout:
     def fit(self, variable: Variable, array: NDArray[Any]) -> NDArray[Any]:
         """Return a model's `array` in the shape and type that `variable` has in the dataset.
 
-        Raises ValueError if the array varies along a dimension that its variable lacks.
+        The result is the caller's own. Raises ValueError if the array varies along a dimension
+        that its variable lacks.
         """
         own = set(self.grid_dims(variable))
         kept = [size if dim in own else 1 for dim, size in self.sizes.items()]
         extra = [len(self.extra[dim]) for dim in variable.dims]
         full = np.broadcast_to(array, (*kept, *extra))
-        return np.ascontiguousarray(full.reshape(self.shape(variable)), dtype=variable.dtype)
+        return np.require(full.reshape(self.shape(variable)), variable.dtype, ["C", "W"])
 
 
 def parameter_attributes(parameter: Parameter) -> dict[str, Any]:
@@ -121,19 +122,20 @@ def evaluate(model: str, /, **parameters: ArrayLike | xr.DataArray) -> xr.Datase
     if model not in known:
         raise ValueError(f"no model {model!r}; known: {', '.join(known)}")
     chosen = known[model]
-    options = default_options(chosen)
-    options.update({name: parameters.pop(name) for name in list(parameters) if name in options})
+    options = _pop_options(chosen, parameters)
     given = _as_dataarrays(chosen, parameters)
-    sizes: dict[str, int] = {}
-    for array in given.values():
-        sizes.update({str(dim): size for dim, size in array.sizes.items() if dim not in sizes})
+    sizes = {str(dim): size for array in given.values() for dim, size in array.sizes.items()}
+    if taken := set(sizes) & {*chosen.coordinates, *(v.name for v in chosen.variables)}:
+        raise ValueError(f"rename dimension {', '.join(sorted(taken))}: the model has that name")
     layout = Layout(
         sizes,
         {name: tuple(map(str, array.dims)) for name, array in given.items()},
         chosen.coordinates,
     )
     mesh = {
-        name: array.variable.set_dims({d: array.sizes.get(d, 1) for d in sizes}).transpose(*sizes).values
+        name: array.variable.set_dims({d: array.sizes.get(d, 1) for d in sizes})
+        .transpose(*sizes)
+        .values
         for name, array in given.items()
     }
     results = chosen.evaluate(mesh, options)
@@ -160,6 +162,17 @@ def default_options(model: Model) -> dict[str, Any]:
     return {option.name: option.choices[0] for option in model.options}
 
 
+def _pop_options(model: Model, parameters: dict[str, Any]) -> dict[str, Any]:
+    options = default_options(model)
+    for option in model.options:
+        value = parameters.pop(option.name, options[option.name])
+        if value not in option.choices:
+            allowed = ", ".join(map(repr, option.choices))
+            raise ValueError(f"{option.name} = {value!r} is not one of {allowed}")
+        options[option.name] = value
+    return options
+
+
 def _as_dataarrays(
     model: Model, parameters: Mapping[str, ArrayLike | xr.DataArray]
 ) -> dict[str, xr.DataArray]:
@@ -182,16 +195,20 @@ def _as_dataarrays(
             wrong = array.values[~parameter.accepts(array.values)].ravel()[0]
             raise ValueError(f"{parameter.name} = {wrong:g} is not allowed: {parameter.allowed}")
         given[parameter.name] = array
-    return given
+    return dict(zip(given, xr.align(*given.values(), join="exact"), strict=True))
 
 
 def _one_dataarray(parameter: Parameter, value: ArrayLike | xr.DataArray) -> xr.DataArray:
-    if isinstance(value, xr.DataArray):
-        return value.astype(np.float64)
-    array = np.asarray(value, dtype=np.float64)
+    try:
+        if isinstance(value, xr.DataArray):
+            return value.astype(np.float64)
+        array = np.asarray(value, dtype=np.float64)
+    except (TypeError, ValueError) as err:
+        raise ValueError(f"{parameter.name} is neither a number nor an array: {err}") from err
     if array.ndim > 1:
         raise ValueError(
             f"{parameter.name} has {array.ndim} dimensions without names; "
             "give an xarray.DataArray, so that it can broadcast by name"
         )
-    return xr.DataArray(array, dims=[parameter.name][: array.ndim])
+    own = {parameter.name: array} if array.ndim else {}
+    return xr.DataArray(array, coords=own, dims=list(own))

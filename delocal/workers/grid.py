@@ -111,7 +111,11 @@ class Grid:
         return tuple(d.name for d in self.dimensions if set(d.values) & set(parameters))
 
     def restricted_to(self, parameters: set[str]) -> Grid:
-        """Return the grid of a model that takes only these `parameters`."""
+        """Return the grid of a model that takes only these `parameters`.
+
+        An exclusion that needs another one does not concern the model.
+        """
+        known = parameters & self.parameters
         dimensions = [
             Dimension(d.name, {n: v for n, v in d.values.items() if n in parameters})
             for d in self.dimensions
@@ -119,7 +123,7 @@ class Grid:
         return Grid(
             tuple(d for d in dimensions if d.values),
             {name: value for name, value in self.fixed.items() if name in parameters},
-            tuple(e for e in self.exclusions if e.parameters <= parameters),
+            tuple(e for e in self.exclusions if e.parameters <= known),
         )
 
     def mesh(self, box: Box) -> dict[str, Array]:
@@ -151,7 +155,9 @@ class Grid:
     def to_json(self) -> dict[str, Any]:
         """Return plain content from which `from_json` makes an equal grid."""
         return {
-            "dimensions": [[d.name, {n: list(v) for n, v in d.values.items()}] for d in self.dimensions],
+            "dimensions": [
+                [d.name, {n: list(v) for n, v in d.values.items()}] for d in self.dimensions
+            ],
             "fixed": dict(self.fixed),
             "exclusions": [[list(c) for c in e.conditions] for e in self.exclusions],
         }

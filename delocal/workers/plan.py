@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -96,8 +96,17 @@ class Plan:
 def plan_part(
     model: Model, grid: Grid, options: Mapping[str, Any], block_cells: int | None = None
 ) -> Part:
-    """Return the share of `model` in a sweep over `grid`, cut into blocks of a good size."""
-    own = grid.restricted_to({parameter.name for parameter in model.parameters})
+    """Return the share of `model` in a sweep over `grid`, cut into blocks of a good size.
+
+    A parameter that the grid lacks has the model's default.
+    """
+    defaults = {
+        p.name: p.default
+        for p in model.parameters
+        if p.default is not None and p.name not in grid.parameters
+    }
+    full = replace(grid, fixed={**defaults, **grid.fixed})
+    own = full.restricted_to({parameter.name for parameter in model.parameters})
     affordable = int(BLOCK_SECONDS / model.seconds_per_cell)
     cells = block_cells or max(1, min(BLOCK_CELLS, affordable))
     return Part(model.name, model.version, own, options, block_shape(own.shape, cells))

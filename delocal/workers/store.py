@@ -17,10 +17,9 @@ import json
 import os
 import shutil
 import uuid
-import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
-from functools import cached_property, lru_cache
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,7 @@ import numpy as np
 import xarray as xr
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, Crc32cCodec
 
-from delocal.physics.model import Model, Variable
 from delocal.workers.dataset import (
     Layout,
     coordinate_dtype,
@@ -39,6 +36,14 @@ from delocal.workers.dataset import (
     parameter_attributes,
 )
 from delocal.workers.plan import Part, Plan, model_of
+from delocal.workers.zarr_format import (
+    array_document,
+    chunk_name,
+    encode_chunk,
+    encode_labels,
+    group_document,
+    write_bytes,
+)
 
 
 @dataclass(frozen=True)
@@ -74,7 +79,7 @@ class SweepStore:
         return Plan.from_json(json.loads((self.root / "plan.json").read_text()))
 
     def exists(self) -> bool:
-        """Whether the store was created to its end: the plan is written last."""
+        """Whether there is a sweep here: a store appears with all its documents, or not at all."""
         return (self.root / "plan.json").exists()
 
     def create(self, plan: Plan) -> None:
@@ -82,8 +87,7 @@ class SweepStore:
         if self.exists():
             return
         building = self.root.with_name(f"{self.root.name}.{uuid.uuid4().hex[:8]}.partial")
-        _write_template(building / "data.zarr", plan)
-        _write_text(building / "plan.json", json.dumps(plan.to_json()))
+        _write_template(building, plan)
         try:
             os.replace(building, self.root)
         except OSError:  # another process created it meanwhile: a full folder is not replaced
@@ -93,17 +97,18 @@ class SweepStore:
 
     def write(self, model: str, block: int, arrays: Mapping[str, NDArray[Any]]) -> str:
         """Write the chunks of one block and return the checksum of its data."""
-        part = self.plan.part(model)
-        targets = _open_arrays(self.zarr_path / model, self.plan.digest)
         checksum = 0
-        for name, region in _owned_regions(part, block).items():
-            targets[name][region] = arrays[name]
-            checksum = google_crc32c.extend(checksum, np.ascontiguousarray(arrays[name]).tobytes())
+        for chunk in _owned_chunks(self.plan.part(model), block):
+            values = np.ascontiguousarray(arrays[chunk.variable])
+            content = encode_chunk(values, chunk.shape)
+            write_bytes(self.zarr_path / model / chunk.variable / chunk.name, content)
+            checksum = google_crc32c.extend(checksum, values.tobytes())
         return f"{checksum:08x}"
 
     def sign(self, receipt: Receipt) -> None:
         """Write the receipt of a block whose data are written."""
-        _write_text(self._receipt(receipt.model, receipt.block), json.dumps(asdict(receipt)))
+        path = self._receipt(receipt.model, receipt.block)
+        write_bytes(path, json.dumps(asdict(receipt)).encode())
 
     def receipt(self, model: str, block: int) -> Receipt | None:
         """Return the receipt of a block that is stored and whose data match it, else None."""
@@ -125,115 +130,106 @@ class SweepStore:
         return self.root / "receipts" / model / f"{block:07d}.json"
 
     def _checksum(self, model: str, block: int) -> str | None:
-        part = self.plan.part(model)
-        stored = _open_arrays(self.zarr_path / model, self.plan.digest)
+        """Return the checksum of what is stored, or None where a chunk does not decode."""
+        group = zarr.open_group(self.zarr_path / model, mode="r")
         checksum = 0
-        for name, region in _owned_regions(part, block).items():
+        for chunk in _owned_chunks(self.plan.part(model), block):
             try:
-                data = np.ascontiguousarray(stored[name][region])
-            except (ValueError, RuntimeError, OSError):  # a chunk that no longer decodes
+                values = np.ascontiguousarray(group[chunk.variable][chunk.region])
+            except (ValueError, RuntimeError, OSError):
                 return None
-            checksum = google_crc32c.extend(checksum, data.tobytes())
+            checksum = google_crc32c.extend(checksum, values.tobytes())
         return f"{checksum:08x}"
 
 
-def _owned_regions(part: Part, block: int) -> dict[str, tuple[slice, ...]]:
-    """Return the region that `block` writes of each variable that it owns a chunk of."""
+@dataclass(frozen=True)
+class _Chunk:
+    """One chunk of one variable."""
+
+    variable: str
+    name: str
+    region: tuple[slice, ...]
+    shape: tuple[int, ...]
+
+
+def _owned_chunks(part: Part, block: int) -> Iterator[_Chunk]:
+    """Yield the chunks that `block` writes: one of each variable that it owns a chunk of."""
     model, blocks = model_of(part), part.blocks
     layout = Layout.of_grid(part.grid, model)
     place = dict(zip(part.grid.names, blocks.position(block), strict=True))
     box = dict(zip(part.grid.names, blocks.box(block), strict=True))
-    regions = {}
+    side = dict(zip(part.grid.names, part.block_shape, strict=True))
     for variable in model.variables_for(part.grid.parameters):
         dims = layout.grid_dims(variable)
-        if all(place[dim] == 0 for dim in part.grid.names if dim not in dims):
-            regions[variable.name] = (*(box[dim] for dim in dims), *[slice(None)] * len(variable.dims))
-    return regions
+        if any(place[dim] for dim in part.grid.names if dim not in dims):
+            continue
+        extra = tuple(len(model.coordinates[dim]) for dim in variable.dims)
+        yield _Chunk(
+            variable.name,
+            chunk_name((*(place[dim] for dim in dims), *[0] * len(extra))),
+            (*(box[dim] for dim in dims), *map(slice, extra)),
+            (*(side[dim] for dim in dims), *extra),
+        )
 
 
-@lru_cache(maxsize=8)
-def _open_arrays(group: Path, digest: str) -> dict[str, zarr.Array[Any]]:
-    """Open every array of a model for whole-chunk writes, once for each plan."""
-    # An all-NaN chunk must be written too, else it could not be told from a missing one; zarr
-    # takes this setting from its configuration when an array is opened.
-    with zarr.config.set({"array.write_empty_chunks": True}):
-        return dict(zarr.open_group(group, mode="r+").arrays())
-
-
-def _write_template(path: Path, plan: Plan) -> None:
-    root = zarr.open_group(path, mode="w-", zarr_format=3, attributes=dict(plan.provenance))
+def _write_template(root: Path, plan: Plan) -> None:
+    members: dict[str, dict[str, Any]] = {}
     for part in plan.parts:
-        _write_model_template(root, part)
-    with warnings.catch_warnings():  # consolidation works in v3, though its text is not final
-        warnings.filterwarnings("ignore", message="Consolidated metadata")
-        for part in plan.parts:
-            zarr.consolidate_metadata(root.store, path=part.model)
-        zarr.consolidate_metadata(root.store)
+        group = _write_group(root / "data.zarr" / part.model, part, plan.provenance)
+        below = group["consolidated_metadata"]["metadata"]
+        members[part.model] = group_document(group["attributes"], {})
+        members.update({f"{part.model}/{name}": document for name, document in below.items()})
+        (root / "receipts" / part.model).mkdir(parents=True)
+    _write_document(root / "data.zarr", group_document(plan.provenance, members))
+    write_bytes(root / "plan.json", json.dumps(plan.to_json()).encode())
 
 
-def _write_model_template(root: zarr.Group, part: Part) -> None:
+def _write_group(path: Path, part: Part, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Write the group of one model with its coordinates, and return its document."""
     model = model_of(part)
     layout = Layout.of_grid(part.grid, model)
-    scalars = [*part.grid.fixed]
-    along = [n for d in part.grid.dimensions for n in d.values if n != d.name]
-    group = root.create_group(
-        part.model,
-        attributes={
-            **root.attrs.asdict(),
-            **model_attributes(model),
-            "options": dict(part.options),
-            "coordinates": " ".join([*scalars, *along]),
-        },
-    )
+    side = dict(zip(part.grid.names, part.block_shape, strict=True))
+    members = {}
+    for name, values, dims in _coordinates(part):
+        parameter = model.parameter(name)
+        dtype = coordinate_dtype(parameter)
+        members[name] = array_document(
+            values.shape, values.shape, dtype, dims, parameter_attributes(parameter)
+        )
+        _write_document(path / name, members[name])
+        content = encode_chunk(values.astype(dtype), values.shape)
+        write_bytes(path / name / chunk_name([0] * values.ndim), content)
+    for dim, labels in model.coordinates.items():
+        members[dim] = array_document([len(labels)], [len(labels)], "string", [dim], {})
+        _write_document(path / dim, members[dim])
+        write_bytes(path / dim / chunk_name([0]), encode_labels(labels))
+    for variable in model.variables_for(part.grid.parameters):
+        shape, dims = layout.shape(variable), layout.dims(variable)
+        chunks = [side.get(dim, size) for dim, size in zip(dims, shape, strict=True)]
+        members[variable.name] = array_document(
+            shape, chunks, variable.dtype, dims, variable.attributes
+        )
+        _write_document(path / variable.name, members[variable.name])
+    swept = {dimension.name for dimension in part.grid.dimensions}
+    attributes = {
+        **provenance,
+        **model_attributes(model),
+        "options": dict(part.options),
+        "coordinates": " ".join(sorted(part.grid.parameters - swept)),
+    }
+    document = group_document(attributes, members)
+    _write_document(path, document)
+    return document
+
+
+def _coordinates(part: Part) -> Iterator[tuple[str, NDArray[Any], tuple[str, ...]]]:
     for name, value in part.grid.fixed.items():
-        _write_coordinate(group, model, name, np.asarray(value), ())
+        yield name, np.asarray(value), ()
     for dimension in part.grid.dimensions:
         for name, values in dimension.values.items():
-            _write_coordinate(group, model, name, np.asarray(values), (dimension.name,))
-    for dim, labels in model.coordinates.items():
-        array = group.create_array(dim, shape=(len(labels),), dtype=str, dimension_names=(dim,))
-        array[:] = np.asarray(labels, dtype=np.dtypes.StringDType())
-    chunks = dict(zip(part.grid.names, part.block_shape, strict=True))
-    for variable in model.variables_for(part.grid.parameters):
-        _create_variable(group, layout, variable, chunks)
+            yield name, np.asarray(values), (dimension.name,)
 
 
-def _write_coordinate(
-    group: zarr.Group, model: Model, name: str, values: NDArray[Any], dims: tuple[str, ...]
-) -> None:
-    parameter = model.parameter(name)
-    array = group.create_array(
-        name,
-        shape=values.shape,
-        chunks=values.shape or "auto",
-        dtype=coordinate_dtype(parameter),
-        dimension_names=dims,
-        attributes=parameter_attributes(parameter),
-    )
-    array[...] = values.astype(coordinate_dtype(parameter))
-
-
-def _create_variable(
-    group: zarr.Group, layout: Layout, variable: Variable, chunks: Mapping[str, int]
-) -> None:
-    shape = layout.shape(variable)
-    extra = shape[len(layout.grid_dims(variable)) :]
-    group.create_array(
-        variable.name,
-        shape=shape,
-        chunks=(*(chunks[dim] for dim in layout.grid_dims(variable)), *extra) or "auto",
-        dtype=variable.dtype,
-        fill_value=np.nan if variable.dtype == "float64" else 0,
-        dimension_names=layout.dims(variable),
-        filters=None,
-        compressors=[BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"), Crc32cCodec()],
-        attributes=variable.attributes,
-    )
-
-
-def _write_text(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
-    partial.write_text(text)
-    os.replace(partial, path)
+def _write_document(folder: Path, document: Mapping[str, Any]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    write_bytes(folder / "zarr.json", json.dumps(document, indent=1).encode())

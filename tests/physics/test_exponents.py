@@ -4,14 +4,15 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
 from delocal.physics import conductivity, relaxation, scales
 from delocal.physics.models import load_models
 from delocal.physics.parameters import SCALED_BY, exact, power_laws, spin_model
 from delocal.physics.phase_diagram import Region, region
 from delocal.physics.powers import LogArray, PowerLaw
 from delocal.physics.quantities import QUANTITIES, exponents
-from hypothesis import assume, given
-from hypothesis import strategies as st
 
 F = Fraction
 
@@ -24,7 +25,6 @@ def conducting_points(draw):
     alpha = beta + draw(st.fractions(0, 8, max_denominator=20))
     assume(alpha * beta != (alpha + beta) * d)
     return d, alpha, beta
-
 
 
 @pytest.mark.parametrize(

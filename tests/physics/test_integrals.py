@@ -2,11 +2,12 @@
 
 import numpy as np
 import pytest
+from scipy.integrate import dblquad, quad
+
 from delocal.physics import conductivity as kappa
 from delocal.physics import scales
 from delocal.physics.parameters import spin_model
 from delocal.physics.powers import LogArray
-from scipy.integrate import dblquad, quad
 
 PSEUDOSPINS = [(1, 1.9, 1.7), (2, 3, 3), (2, 3, 2.5), (3, 3, 3), (3, 5, 3), (3, 4, 4)]
 PSEUDO2SPINS = [(2, 5, 3), (3, 7, 5), (2, 8, 2.5), (1, 3, 1.8), (3, 9, 4)]
@@ -33,7 +34,7 @@ def test_assisted_pseudospins(point):
 
 
 def test_assisted_pseudospins_approach_the_leading_term():
-    p = spin_model(2, 3, 3, T=1e-30)
+    p = spin_model(2, 3, 3, T=1e-200)
     ratio = kappa.kappa_assisted_integral(p) / kappa.kappa_assisted(p)
     assert float(ratio.value) == pytest.approx(1 / 3)
 
@@ -93,11 +94,15 @@ def test_assisted_pseudo2spins(point):
     assert integral == pytest.approx(float(closed.value), rel=1e-7)
 
 
-@pytest.mark.parametrize(("point", "factor"), [((2, 5, 3), 24), ((3, 7, 5), 37), ((3, 9, 5), 72.8)])
-def test_assisted_pseudo2spins_approach_the_leading_term(point, factor):
-    p = spin_model(*point, T=1e-40)
+@pytest.mark.parametrize("point", PSEUDO2SPINS, ids=str)
+def test_assisted_pseudo2spins_approach_the_leading_term(point):
+    """(59) -> (60) times (beta/alpha) / (s (s + c)): 1/24 at (2, 5, 3)."""
+    d, a, b = point
+    s, c = b - d + 2, (a - 2 * d) * (d + 2 * b - 2) * b / (a * d)
+    p = spin_model(*point, T=1e-200)
     ratio = kappa.kappa_assisted_pseudo2(p) / kappa.kappa_assisted_pseudo2_integral(p)
-    assert float(ratio.value) == pytest.approx(factor, rel=1e-9)
+    assert float(ratio.value) == pytest.approx(a / b * s * (s + c), rel=1e-9)
+    assert point != (2, 5, 3) or a / b * s * (s + c) == pytest.approx(24)
 
 
 def test_empty_integrals_are_nan():

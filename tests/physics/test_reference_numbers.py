@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from delocal.physics import conductivity, phase_diagram, relaxation, scales
 from delocal.physics.parameters import power_laws, spin_model
 from delocal.physics.phase_diagram import Region, belongs
@@ -66,9 +67,7 @@ AT_GIVEN_SIZES = {
     "N2(R1,R2b)": lambda p, at: scales.resonant_pseudospins(p, at["R1"], at["R2b"]),
     "N2opt(R1)": lambda p, at: scales.peak_resonant_pseudospins(p, at["R1"]),
     "rho_p2s(R1,R2b)": lambda p, at: scales.pseudo2spin_density(p, at["R1"], at["R2b"]),
-    "N3(R1,R2b,R3)": lambda p, at: scales.resonant_pseudo2spins(
-        p, at["R1"], at["R2b"], at["R3"]
-    ),
+    "N3(R1,R2b,R3)": lambda p, at: scales.resonant_pseudo2spins(p, at["R1"], at["R2b"], at["R3"]),
     "N3max(R2b)": lambda p, at: scales.peak_resonant_pseudo2spins(p, at["R2b"]),
     "1/tau(R1)": lambda p, at: relaxation.pseudospin_rate(p, at["R1"]),
     "1/tau2(R1_th,R2b)": lambda p, at: relaxation.pseudo2spin_rate(

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from functools import cache
 
 from delocal.physics.model import Model
 
 
+@cache
 def load_models() -> dict[str, Model]:
     """Return every model of this folder by its name, in the order of the names."""
     found = [

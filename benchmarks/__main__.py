@@ -1,0 +1,15 @@
+"""Run every benchmark: ``python -m benchmarks``."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from benchmarks import kernel, queries, sweep
+from benchmarks.report import publish
+from delocal.service.provenance import provenance
+
+if __name__ == "__main__":
+    rows = [*kernel.rows(), *sweep.rows(), *queries.rows()]
+    holds = publish(rows, Path(__file__).parent / "results.json", provenance()["versions"])
+    sys.exit(0 if holds else 1)

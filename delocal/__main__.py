@@ -1,0 +1,6 @@
+"""``python -m delocal`` is the command line."""
+
+from delocal.api.cli import main
+
+if __name__ == "__main__":
+    main()
