@@ -28,7 +28,6 @@ from delocal.workers.store import SweepStore
 COMMAND = "python -m benchmarks"
 WORKERS = 2
 POLL = 0.005
-IDLE_SECONDS = 10.0
 
 
 def request(points: tuple[int, int, int, int], t: float = 0.02) -> dict[str, Any]:
@@ -48,13 +47,16 @@ def request(points: tuple[int, int, int, int], t: float = 0.02) -> dict[str, Any
 
 
 def rows(
-    points: tuple[int, int, int, int] = (20, 25, 50, 20), repeats: int = 3, naive: int = 10_000
+    points: tuple[int, int, int, int] = (20, 25, 50, 20),
+    repeats: int = 3,
+    naive: int = 10_000,
+    idle_seconds: float = 10.0,
 ) -> list[Row]:
     """Return the rows of the foundation: sweep time as ratios, and what the service costs."""
     with scratch() as folder, served(folder / "service", WORKERS) as service:
         plan = SweepRequest.parse(request(points)).plan()
         _end_to_end(service, request((4, 4, 100, 100), t=0.5))  # imports, on every worker
-        idle = _idle_percent(service.process)
+        idle = _idle_percent(service.process, idle_seconds)
         with DaskClient(service.scheduler, set_as_default=False) as cluster:
             ours, peak = [], 0
             loop, local, ufunc = [], [], []
@@ -88,7 +90,9 @@ def rows(
             COMMAND,
         ),
         Row(f"{what}: service, seconds", best, None, "lower", COMMAND),
-        Row("tasks known to the scheduler at most", peak, TASKS_PER_SLOT * WORKERS, "lower", COMMAND),
+        Row(
+            "tasks known to the scheduler at most", peak, TASKS_PER_SLOT * WORKERS, "lower", COMMAND
+        ),
         Row("service process, peak MiB", peak_mib, 1024, "lower", COMMAND),
         Row("idle service with 2 workers, % of a core", idle, 2.0, "lower", COMMAND),
     ]
@@ -197,9 +201,9 @@ def _peak_rss(process: psutil.Process) -> float:
     return int(peak.split()[1]) / 1024
 
 
-def _idle_percent(process: psutil.Process) -> float:
+def _idle_percent(process: psutil.Process, seconds: float) -> float:
     """Return the load of the service with its workers while nothing runs."""
     everyone = [process, *process.children(recursive=True)]
     before = sum(sum(p.cpu_times()[:2]) for p in everyone)
-    time.sleep(IDLE_SECONDS)
-    return 100 * (sum(sum(p.cpu_times()[:2]) for p in everyone) - before) / IDLE_SECONDS
+    time.sleep(seconds)
+    return 100 * (sum(sum(p.cpu_times()[:2]) for p in everyone) - before) / seconds

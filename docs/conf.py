@@ -1,5 +1,6 @@
 """Sphinx configuration; `make docs` builds with warnings as errors and without network."""
 
+import re
 from importlib.metadata import version as version_of
 
 from delocal.physics.model import Model
@@ -19,6 +20,7 @@ autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_typehints_format = "short"
 autodoc_preserve_defaults = True
+autodoc_type_aliases = {"ArrayLike": "ArrayLike", "NDArray": "NDArray"}
 numpydoc_show_class_members = False
 
 html_theme = "pydata_sphinx_theme"
@@ -36,6 +38,12 @@ html_theme_options = {
 def setup(app):
     app.connect("source-read", insert_models)
     app.connect("env-get-outdated", lambda *_: ["reference/models"])
+    app.connect("autodoc-process-signature", name_aliases)
+
+
+def name_aliases(app, what, name, thing, options, signature, returns):
+    """Write an alias inside a union by its name, as it is written elsewhere."""
+    return re.sub(r"TypeAliasForwardRef\('(\w+)'\)", r"\1", signature or "") or None, returns
 
 
 def insert_models(app, page, source):
@@ -48,7 +56,7 @@ def insert_models(app, page, source):
 def describe(model: Model) -> str:
     """Return the section of one model."""
     parameters = [
-        (code(p.name), p.long_name, code(p.units), code(p.allowed), default(p))
+        (code(p.name), p.long_name, code(p.units), text(p.allowed), default(p))
         for p in model.parameters
     ]
     variables = [
@@ -61,7 +69,8 @@ def describe(model: Model) -> str:
     ]
     parts = [
         f"## {model.name}",
-        f"{text(model.title)}. {model.kind}, version {model.version}. {text(model.reference)}.",
+        f"{text(model.title)}. {text(model.reference)}.",
+        f"A {model.kind} model, version {model.version}.",
         "### Parameters of " + code(model.name),
         table(("name", "meaning", "unit", "allowed", "default"), parameters),
         "### Variables of " + code(model.name),

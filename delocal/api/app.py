@@ -10,6 +10,8 @@ from fastapi.responses import RedirectResponse
 from delocal.api import errors
 from delocal.api.routes import data, models, sweeps
 from delocal.api.schemas import ProblemDetail
+from delocal.service.errors import NotReady
+from delocal.service.request import SweepRequest
 from delocal.service.settings import Service
 
 DESCRIPTION = """
@@ -32,21 +34,34 @@ def create_app(service: Service) -> FastAPI:
     def healthz() -> dict[str, str]:
         return {"status": "ok"}
 
-    @app.get("/readyz", tags=["service"], summary="Whether ledger and cluster answer")
+    @app.get(
+        "/readyz",
+        tags=["service"],
+        summary="Whether ledger and cluster answer",
+        responses=errors.documented(503),
+    )
     def readyz() -> dict[str, str | int]:
-        return {"active_sweeps": len(service.ledger.active()), "cluster": service.executor.description}
+        try:
+            cluster = service.executor.description
+        except OSError as error:
+            raise NotReady(f"the cluster does not answer: {error}") from error
+        return {"active_sweeps": len(service.ledger.active()), "cluster": cluster}
 
     @app.get("/", include_in_schema=False)
     def home() -> RedirectResponse:
         return RedirectResponse("/docs")
 
-    _describe_problems(app)
+    _add_schemas(app)
     return app
 
 
-def _describe_problems(app: FastAPI) -> None:
-    """Put the schema of errors into the OpenAPI document, where every route refers to it."""
+def _add_schemas(app: FastAPI) -> None:
+    """Put what routes refer to by name into the OpenAPI document: requests and errors."""
     document = app.openapi()
     schemas = document["components"]["schemas"]
-    schemas["ProblemDetail"] = ProblemDetail.model_json_schema()
+    template = "#/components/schemas/{model}"
+    for ours in (ProblemDetail, SweepRequest):
+        schema = ours.model_json_schema(ref_template=template)
+        schemas.update(schema.pop("$defs", {}))
+        schemas[ours.__name__] = schema
     app.openapi_schema = document

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import json
 import logging
+from collections import Counter
 from pathlib import Path
 from typing import Annotated, Any
 
 import structlog
 import typer
+from pydantic import ValidationError
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
+from rich.table import Column, Table
 
 from delocal.service.errors import DelocalError, RequestError
 from delocal.service.request import SweepRequest
+from delocal.workers.store import Receipt
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,20 +36,23 @@ HERE = "http://127.0.0.1:8000"
 def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
-    data: Annotated[Path, typer.Option(help="folder of sweeps and ledger")] = Path("delocal-data"),
-    workers: Annotated[int | None, typer.Option(help="worker processes; one for each core")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="folder of sweeps and ledger; ./delocal-data")
+    ] = None,
+    workers: Annotated[
+        int | None, typer.Option(min=1, help="worker processes; one for each core")
+    ] = None,
 ) -> None:
     """Start the service with all it needs; DELOCAL_CLUSTER__KIND and others set the rest."""
-    import uvicorn  # noqa: PLC0415
+    import uvicorn
 
-    from delocal.api.app import create_app  # noqa: PLC0415
-    from delocal.service.settings import ClusterSettings, Service, Settings  # noqa: PLC0415
+    from delocal.api.app import create_app
+    from delocal.service.settings import Service, Settings
 
     _plain_logs()
-    settings = Settings(data=data)
+    settings = Settings() if data is None else Settings(data=data)
     if workers is not None:
-        cluster = settings.cluster.model_dump() | {"workers": workers}
-        settings = settings.model_copy(update={"cluster": ClusterSettings(**cluster)})
+        settings.cluster.workers = workers
     service = Service(settings)
     err.print(f"delocal serves http://{host}:{port} (data in {settings.data.resolve()})")
     try:
@@ -62,18 +68,21 @@ def run(
     as_json: Json = False,
 ) -> None:
     """Compute a sweep in this process, without a service; a sweep begun there goes on."""
-    from delocal.service.run import run as run_here  # noqa: PLC0415
+    from delocal.service.run import run as run_here
 
     parsed = SweepRequest.from_file(request)
     plan = parsed.plan()
+    cells: Counter[str] = Counter()
     with _progress() as progress:
         task = progress.add_task("cells", total=plan.cells)
-        run_here(
-            parsed,
-            output,
-            progress=lambda receipt: progress.advance(task, sum(receipt.counts.values())),
-        )
-    _tell(as_json, {"id": plan.sweep_id, "path": str(output / "data.zarr"), "cells": plan.cells})
+
+        def count(receipt: Receipt) -> None:
+            cells.update(receipt.counts)
+            progress.advance(task, sum(receipt.counts.values()))
+
+        run_here(parsed, output, progress=count)
+    told = {"id": plan.sweep_id, "state": "done", "cells": {"total": plan.cells, **cells}}
+    _tell_status(as_json, {**told, "path": str(output / "data.zarr")})
 
 
 @app.command()
@@ -83,22 +92,27 @@ def submit(
     dry_run: Annotated[bool, typer.Option(help="only say what it would cost")] = False,
     as_json: Json = False,
 ) -> None:
-    """Submit a sweep to a service and print its id."""
-    from delocal.api.client import connect  # noqa: PLC0415
+    """Submit a sweep to a service and print its id, or what it would cost."""
+    from delocal.api.client import connect
 
-    client, parsed = connect(url), SweepRequest.from_file(request)
-    _tell(as_json, client.estimate(parsed) if dry_run else client.submit(parsed).status())
+    parsed = SweepRequest.from_file(request)
+    with connect(url) as client:
+        if dry_run:
+            _tell(as_json, client.estimate(parsed))
+        else:
+            _tell_status(as_json, client.submit(parsed).status())
 
 
 @app.command()
 def watch(sweep: str, url: Url = HERE, as_json: Json = False) -> None:
     """Show the progress of a sweep until it has ended."""
-    from delocal.api.client import connect  # noqa: PLC0415
+    from delocal.api.client import connect
 
-    remote = connect(url).sweep(sweep)
-    follow(remote)
-    status = remote.status()
-    _tell(as_json, status)
+    with connect(url) as client:
+        remote = client.sweep(sweep)
+        follow(remote)
+        status = remote.status()
+    _tell_status(as_json, status)
     if status["state"] != "done":
         raise typer.Exit(1)
 
@@ -110,18 +124,18 @@ def fetch(
     url: Url = HERE,
     as_json: Json = False,
 ) -> None:
-    """Copy the datasets of a sweep here, as a Zarr store."""
-    from delocal.api.client import connect  # noqa: PLC0415
+    """Copy the store of a sweep here, byte for byte."""
+    from delocal.api.client import connect
 
-    tree = connect(url).sweep(sweep).open().load()
-    tree.to_zarr(output, mode="w-", consolidated=True)
-    _tell(as_json, {"id": sweep, "path": str(output), "models": list(tree.children)})
+    with connect(url) as client:
+        path = client.sweep(sweep).fetch(output)
+    _tell(as_json, {"id": sweep, "path": str(path)})
 
 
 @app.command()
 def models(name: Annotated[str | None, typer.Argument()] = None, as_json: Json = False) -> None:
     """List the models, or the parameters and variables of one."""
-    from delocal.service.sweeps import describe_models, one_model  # noqa: PLC0415
+    from delocal.service.sweeps import describe_models, one_model
 
     if as_json:
         found: Any = one_model(name) if name else describe_models()
@@ -140,7 +154,7 @@ def demo(
     output: Annotated[Path, typer.Option("--output", "-o")] = Path("demo-output"),
 ) -> None:
     """Start a service, sweep the scaling theory over REST, and show exponents and figures."""
-    from delocal.api.demo import show  # noqa: PLC0415
+    from delocal.api.demo import show
 
     _plain_logs()
     show(output, out)
@@ -166,13 +180,23 @@ def main() -> None:
         for problem in error.problems:
             err.print(f"[red]error[/] {problem}", highlight=False)
         raise SystemExit(2) from None
-    except (DelocalError, ConnectionError, FileExistsError, ValueError) as error:
+    except ValidationError as error:
+        for wrong in error.errors():
+            name = "__".join(["DELOCAL", *map(str, wrong["loc"])]).replace("__", "_", 1).upper()
+            err.print(f"[red]error[/] {name}: {wrong['msg']}", highlight=False)
+        raise SystemExit(2) from None
+    except (DelocalError, OSError, ValueError) as error:
         err.print(f"[red]error[/] {error}", highlight=False)
         raise SystemExit(2) from None
 
 
 def _progress() -> Progress:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+    )
     return Progress(*columns, console=err)
 
 
@@ -184,10 +208,23 @@ def _tell(as_json: bool, content: dict[str, Any]) -> None:
             out.print(f"[bold]{key:14}[/] {value}", highlight=False, soft_wrap=True)
 
 
+def _tell_status(as_json: bool, status: dict[str, Any]) -> None:
+    if not as_json:
+        counts = ", ".join(f"{number:,} {what}" for what, number in status["cells"].items())
+        shown: dict[str, Any] = {
+            name: status[name] for name in ("id", "state", "path") if name in status
+        }
+        status = {**shown, "cells": counts}
+    _tell(as_json, status)
+
+
 def _print_table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
-    table = Table(*columns)
+    first, *others = columns
+    table = Table(Column(first, no_wrap=True), *others)
     for row in rows:
-        table.add_row(*(str(row.get(column) if row.get(column) is not None else "") for column in columns))
+        table.add_row(
+            *(str(row.get(column) if row.get(column) is not None else "") for column in columns)
+        )
     out.print(table)
 
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -20,6 +23,7 @@ from delocal.service.errors import (
 )
 from delocal.service.request import SweepRequest
 from delocal.service.states import SweepState
+from delocal.workers.zarr_format import chunk_name
 
 ERRORS: dict[int, type[DelocalError]] = {404: NotFound, 413: TooLarge, 503: NotReady}
 POLL_SECONDS = 0.1
@@ -59,7 +63,9 @@ class Client:
         """Submit a sweep; an identical one that exists is found again."""
         return RemoteSweep(self, self._post("/v1/sweeps", request)["id"])
 
-    def run(self, request: SweepRequest | Mapping[str, Any], timeout: float = 3600.0) -> xr.DataTree:
+    def run(
+        self, request: SweepRequest | Mapping[str, Any], timeout: float = 3600.0
+    ) -> xr.DataTree:
         """Submit a sweep, wait for it, and open its datasets."""
         return self.submit(request).wait(timeout).open()
 
@@ -78,9 +84,24 @@ class Client:
         """Return the JSON under `path`; an error answer becomes the exception it describes."""
         return self._answer("GET", path)
 
+    def get_bytes(self, path: str) -> bytes | None:
+        """Return the content under `path`, or None if there is nothing."""
+        response = self._send("GET", path)
+        if response.status_code == 404:
+            return None
+        if response.is_error:
+            raise _error(response)
+        return response.content
+
     def close(self) -> None:
         """Close the connections."""
         self._http.close()
+
+    def __enter__(self) -> Client:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def _post(self, path: str, request: SweepRequest | Mapping[str, Any]) -> Any:
         if isinstance(request, SweepRequest):
@@ -88,15 +109,19 @@ class Client:
         return self._answer("POST", path, json=dict(request))
 
     def _answer(self, method: str, path: str, **content: Any) -> Any:
-        try:
-            response = self._http.request(method, path, **content)
-        except httpx2.TransportError as error:
-            raise ConnectionError(
-                f"no delocal service answers at {self.url} ({error}); start one with `delocal serve`"
-            ) from error
+        response = self._send(method, path, **content)
         if response.is_error:
             raise _error(response)
         return response.json()
+
+    def _send(self, method: str, path: str, **content: Any) -> httpx2.Response:
+        try:
+            return self._http.request(method, path, **content)
+        except httpx2.TransportError as error:
+            raise ConnectionError(
+                f"no delocal service answers at {self.url} ({error}); "
+                "start one with `delocal serve`"
+            ) from error
 
 
 class RemoteSweep:
@@ -107,18 +132,22 @@ class RemoteSweep:
         self._client = client
 
     @property
+    def _path(self) -> str:
+        return f"/v1/sweeps/{self.id}"
+
+    @property
     def zarr_url(self) -> str:
         """Where the Zarr store is served: ``xarray.open_zarr(f"{sweep.zarr_url}/scaling")``."""
-        return f"{self._client.url}/v1/sweeps/{self.id}/zarr"
+        return f"{self._client.url}{self._path}/zarr"
 
     def status(self) -> dict[str, Any]:
         """Return state, number of cells by status, and links."""
-        status: dict[str, Any] = self._client.get(f"/v1/sweeps/{self.id}")
+        status: dict[str, Any] = self._client.get(self._path)
         return status
 
     def failures(self) -> list[dict[str, Any]]:
         """Return the cells that raised, with their parameters and traceback."""
-        found: list[dict[str, Any]] = self._client.get(f"/v1/sweeps/{self.id}/failures")
+        found: list[dict[str, Any]] = self._client.get(f"{self._path}/failures")
         return found
 
     def wait(
@@ -150,13 +179,49 @@ class RemoteSweep:
         """Return the datasets of the sweep, lazily: chunks travel when they are needed."""
         return xr.open_datatree(self.zarr_url, engine="zarr", chunks=None)
 
+    def fetch(self, path: str | Path) -> Path:
+        """Copy the store of the sweep, byte for byte, into a folder that is not there yet.
+
+        Chunks that are not computed yet are left out. FileExistsError if `path` exists.
+        """
+        target = Path(path)
+        if target.exists():
+            raise FileExistsError(f"{target} exists; choose a folder that does not")
+        target.mkdir(parents=True)
+        content = self._get("zarr.json")
+        members = json.loads(content)["consolidated_metadata"]["metadata"]
+        (target / "zarr.json").write_bytes(content)
+        for name, document in members.items():
+            (target / name).mkdir(parents=True, exist_ok=True)
+            (target / name / "zarr.json").write_bytes(self._get(f"{name}/zarr.json"))
+            for chunk in _chunk_names(document) if document["node_type"] == "array" else ():
+                found = self._client.get_bytes(f"{self._path}/zarr/{name}/{chunk}")
+                if found is not None:
+                    (target / name / chunk).write_bytes(found)
+        return target
+
+    def _get(self, document: str) -> bytes:
+        found = self._client.get_bytes(f"{self._path}/zarr/{document}")
+        if found is None:
+            raise NotFound(f"no {document} in the store of sweep {self.id}")
+        return found
+
+
+def _chunk_names(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the file name of each chunk of an array."""
+    chunks = document["chunk_grid"]["configuration"]["chunk_shape"]
+    counts = [-(-n // c) for n, c in zip(document["shape"], chunks, strict=True)]
+    return map(chunk_name, itertools.product(*map(range, counts)))
+
 
 def _error(response: httpx2.Response) -> Exception:
     try:
         body = response.json()
         detail, problems = body["detail"], body["errors"]
     except (ValueError, KeyError, TypeError):
-        return ConnectionError(f"HTTP {response.status_code} without a reason: {response.text[:200]}")
+        return ConnectionError(
+            f"HTTP {response.status_code} without a reason: {response.text[:200]}"
+        )
     if response.status_code == 422 and problems:
         return RequestError([Problem(p["field"], p["message"]) for p in problems])
     return ERRORS.get(response.status_code, SelectionError)(detail)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from delocal.api.schemas import ProblemDetail
@@ -42,37 +42,37 @@ def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
 
 def problem(
     status: int, title: str, detail: str, problems: list[Problem] | None = None
-) -> JSONResponse:
+) -> Response:
     """Return an error answer."""
     errors = [{"field": p.field, "message": p.message} for p in problems or []]
     body = ProblemDetail(title=title, status=status, detail=detail, errors=errors)
-    return JSONResponse(body.model_dump(), status_code=status, media_type=MEDIA_TYPE)
+    text = json.dumps(body.model_dump())  # ASCII: a lone surrogate in a name cannot break it
+    return Response(text, status_code=status, media_type=MEDIA_TYPE)
 
 
 def install(app: FastAPI) -> None:
     """Make every error of `app` a problem+json answer."""
 
     @app.exception_handler(DelocalError)
-    def _ours(_: Request, error: DelocalError) -> JSONResponse:
+    def _ours(_: Request, error: DelocalError) -> Response:
         status, title = STATUS[type(error)]
         problems = error.problems if isinstance(error, RequestError) else None
         return problem(status, title, str(error), problems)
 
     @app.exception_handler(RequestValidationError)
-    def _validation(_: Request, error: RequestValidationError) -> JSONResponse:
+    def _validation(_: Request, error: RequestValidationError) -> Response:
         problems = [
-            Problem(".".join(str(part) for part in e["loc"]), str(e["msg"]))
-            for e in error.errors()
+            Problem(".".join(str(part) for part in e["loc"]), str(e["msg"])) for e in error.errors()
         ]
         return problem(422, "The request is wrong", "\n".join(map(str, problems)), problems)
 
     @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> JSONResponse:
+    def _http(_: Request, error: HTTPException) -> Response:
         answer = problem(error.status_code, str(error.detail), str(error.detail))
         answer.headers.update(error.headers or {})
         return answer
 
     @app.exception_handler(Exception)
-    def _unexpected(request: Request, error: Exception) -> JSONResponse:
+    def _unexpected(request: Request, error: Exception) -> Response:
         log.error("unexpected error", path=request.url.path, exc_info=error)
         return problem(500, "Internal error", "unexpected; the service's log says more")

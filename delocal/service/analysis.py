@@ -35,15 +35,17 @@ def fit_exponent(ds: xr.Dataset, variable: str, over: str) -> Fit:
         More dimensions than one, or fewer than three finite points.
     """
     logarithm = f"log10_{variable}"
-    y = ds[logarithm] if logarithm in ds else np.log10(ds[variable])
-    y = y.squeeze()
+    y: xr.DataArray = ds[logarithm] if logarithm in ds else xr.ufuncs.log10(ds[variable])
+    y = y.squeeze(drop=True)
     if y.ndim != 1:
         rest = [str(dim) for dim in y.dims if dim not in ds[over].dims]
         raise SelectionError(f"select one value of {', '.join(rest)} before fitting over {over}")
     x = np.log10(ds[over].values.astype(float))
     good = np.isfinite(y.values) & np.isfinite(x)
     if good.sum() < 3:
-        raise SelectionError(f"{variable} has {good.sum()} finite points over {over}; a fit needs 3")
+        raise SelectionError(
+            f"{variable} has {good.sum()} finite points over {over}; a fit needs 3"
+        )
     design = np.column_stack([x[good], np.ones(good.sum())])
     solution, _, _, _ = np.linalg.lstsq(design, y.values[good], rcond=None)
     residual = y.values[good] - design @ solution

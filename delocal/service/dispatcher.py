@@ -5,6 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 import time
+import traceback
 import uuid
 from collections import deque
 from pathlib import Path
@@ -12,7 +13,7 @@ from pathlib import Path
 import structlog
 
 from delocal.service.ledger import Lease, Ledger
-from delocal.workers.block import Task, store_failed_block
+from delocal.workers.block import Task, failure_of, store_failed_block
 from delocal.workers.local import Executor, Outcome
 from delocal.workers.plan import model_of
 from delocal.workers.store import Receipt, SweepStore
@@ -64,7 +65,12 @@ class Dispatcher:
 
     def store(self, sweep_id: str) -> SweepStore:
         """Return the store of a sweep."""
-        return self._stores.setdefault(sweep_id, SweepStore(self._folder / sweep_id))
+        if sweep_id not in self._stores:
+            store = SweepStore(self._folder / sweep_id)
+            if not store.exists():
+                return store
+            self._stores[sweep_id] = store
+        return self._stores[sweep_id]
 
     def settle(self, lease: Lease, outcome: Outcome) -> None:
         """Enter what became of a task into the ledger."""
@@ -104,7 +110,7 @@ class Dispatcher:
         active = self._ledger.active()
         self._turn = deque([s for s in self._turn if s in active])
         self._turn.extend(s for s in active if s not in self._turn)
-        window = TASKS_PER_SLOT * self._executor.slots
+        window = TASKS_PER_SLOT * self._executor.slots if active else 0
         while self._turn and self._in_flight < window and not self._stopping.is_set():
             sweep_id = self._turn.popleft()
             if self._submit_one(sweep_id):
@@ -118,7 +124,11 @@ class Dispatcher:
         store = self.store(sweep_id)
         task = Task(str(store.root.resolve()), store.plan.digest, lease.model, lease.blocks)
         self._in_flight += 1
-        self._executor.submit(task, lambda _, outcome: self._outcomes.put((lease, outcome)))
+        try:
+            self._executor.submit(task, lambda _, outcome: self._outcomes.put((lease, outcome)))
+        except Exception as error:  # the cluster is not there: the blocks go back
+            self._outcomes.put((lease, error))
+            raise
         return True
 
     def _blocks_per_task(self, sweep_id: str) -> int:
@@ -132,23 +142,23 @@ class Dispatcher:
         )
         record = self._ledger.sweep(sweep_id)
         left = record.blocks - record.blocks_done if record else 1
-        share = -(-left // (2 * self._executor.slots))
+        share = -(-left // (2 * max(1, self._executor.slots)))
         return max(1, min(round(TASK_SECONDS / seconds), share))
 
     def _settle_failure(self, lease: Lease, error: BaseException) -> None:
         """Give the blocks of a failed task back; one that failed too often is stored as failed."""
-        what = f"{type(error).__name__}: {error}"
+        what = "".join(traceback.format_exception_only(error)).strip()
         log.warning("task failed", sweep=lease.sweep_id, blocks=lease.blocks, error=what)
         for block in lease.blocks:
             if self._ledger.attempts(lease.sweep_id, lease.model, block) >= ATTEMPTS:
-                receipt = self._failed_receipt(lease, block, what)
+                receipt = self._failed_receipt(lease, block, error)
                 self._ledger.give_up(lease.sweep_id, self.owner, receipt, what)
             else:
                 self._ledger.release(lease.sweep_id, self.owner, lease.model, block)
 
-    def _failed_receipt(self, lease: Lease, block: int, what: str) -> Receipt:
+    def _failed_receipt(self, lease: Lease, block: int, error: BaseException) -> Receipt:
         try:
-            return store_failed_block(self.store(lease.sweep_id), lease.model, block, what)
-        except OSError as error:  # not even that could be written: the ledger keeps the reason
-            failure = {"cell": None, "parameters": {}, "error": f"{what}; {error}", "traceback": ""}
-            return Receipt(lease.model, block, "", {}, 0.0, (failure,))
+            return store_failed_block(self.store(lease.sweep_id), lease.model, block, error)
+        except Exception as also:  # not even that could be stored: the ledger keeps the reasons
+            failures = (failure_of(error), failure_of(also))
+            return Receipt(lease.model, block, "", {}, 0.0, failures)

@@ -16,7 +16,7 @@ import difflib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-MOST_SHOWN = 40  # names in one message
+MOST_SHOWN = 20  # names beside a good guess
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,7 @@ class NotReady(DelocalError):
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return advice for a mistaken name: the closest one if any, and those that are known.
+    """Return advice for a mistaken name: the closest one if any, and the known ones.
 
     Examples
     --------
@@ -69,5 +69,6 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
     hint = f"did you mean {close[0]!r}? " if close else ""
-    shown = [*known[:MOST_SHOWN], "..."] if len(known) > MOST_SHOWN else known
-    return f"{hint}Known: {', '.join(shown) or 'none'}"
+    if close and len(known) > MOST_SHOWN:
+        return hint.strip()
+    return f"{hint}Known: {', '.join(known) or 'none'}"

@@ -9,23 +9,16 @@ import numpy as np
 import plotly.graph_objects as go
 import xarray as xr
 
+from delocal.physics.model import Status
 from delocal.workers.dataset import evaluate
 
 # Okabe and Ito: told apart by every kind of colour vision.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "solid")
-CHANNELS = {
-    "kappa_sd": "spectral diffusion, Eq. (77)",
-    "kappa_s": "spins, Eq. (S-A.9)",
-    "kappa_ps": "assisted pseudo-spins, Eq. (36)",
-    "kappa_opt": "optimal network, Eq. (23)",
-    "kappa_sd2": "spectral diffusion of pseudo2-spins, Eq. (84)",
-    "kappa_ps2": "assisted pseudo2-spins, Eq. (60)",
-    "kappa_opt2": "optimal pseudo2 network, Eq. (51)",
-}
+CHANNELS = ("sd", "s", "ps", "opt", "sd2", "ps2", "opt2")
 
 
-def phase_diagram(d: int, *, points: int = 321, cells: xr.Dataset | None = None) -> go.Figure:
+def phase_diagram(d: int, *, points: int = 240, cells: xr.Dataset | None = None) -> go.Figure:
     """Return the regions of the power-law spin model over (alpha, beta), after Fig. 3.
 
     Parameters
@@ -33,23 +26,23 @@ def phase_diagram(d: int, *, points: int = 321, cells: xr.Dataset | None = None)
     d
         Dimension.
     points
-        Pixels along each axis.
+        Pixels along each axis; a multiple of 8 keeps them off the borders.
     cells
         A dataset of a sweep, whose (alpha, beta) are marked.
     """
-    alpha, beta = np.linspace(0.5 * d, 4.5 * d, points), np.linspace(0.5 * d, 2.5 * d, points)
-    ds = evaluate("scaling", d=d, alpha=alpha, beta=beta, T=1e-3, W=1.0).transpose("beta", "alpha", ...)
-    codes = _flags(ds.region)
-    present = [code for code in codes if (ds.region == code).sum() > 2 * points]
-    rank = xr.zeros_like(ds.region, dtype=float) * np.nan
-    for i, code in enumerate(present):
-        rank = rank.where(ds.region != code, i)
+    middles = (np.arange(points) + 0.5) / points
+    alpha, beta = d * (0.5 + 4 * middles), d * (0.5 + 2 * middles)
+    ds = evaluate("scaling", d=d, alpha=alpha, beta=beta, T=1e-3, W=1.0)
+    region = ds.region.transpose("beta", "alpha")
+    names = _flags(region)
+    present = sorted({int(code) for code in region.values.ravel()})
+    rank = np.searchsorted(present, region.values)
     colours = ["#DDDDDD", *PALETTE]
     figure = go.Figure()
     figure.add_heatmap(
         x=alpha,
         y=beta,
-        z=rank.values,
+        z=rank,
         zmin=-0.5,
         zmax=len(present) - 0.5,
         opacity=0.75,
@@ -59,14 +52,16 @@ def phase_diagram(d: int, *, points: int = 321, cells: xr.Dataset | None = None)
             for i in range(len(present))
             for edge in (0, 1)
         ],
-        text=np.vectorize(lambda code: codes[code])(ds.region.values),
+        text=np.array([names[code] for code in present])[rank],
         hovertemplate="alpha %{x:.3g}, beta %{y:.3g}: %{text}<extra></extra>",
     )
     for code in present:
-        _label_region(figure, alpha, beta, ds.region.values == code, codes[code])
+        _label_region(figure, alpha, beta, region.values == code, names[code])
     if cells is not None:
-        a, b = xr.broadcast(cells.alpha, cells.beta)
-        marks = {"color": "black", "size": 5, "symbol": "circle-open"}
+        wanted = (cells.status != Status.EXCLUDED).any(set(cells.status.dims) - {"alpha", "beta"})
+        a, b, wanted = xr.broadcast(cells.alpha, cells.beta, wanted)
+        a, b = a.where(wanted), b.where(wanted)
+        marks = {"color": "black", "size": 3}
         figure.add_scatter(
             x=a.values.ravel(), y=b.values.ravel(), mode="markers", marker=marks, name="cells"
         )
@@ -82,22 +77,23 @@ def phase_diagram(d: int, *, points: int = 321, cells: xr.Dataset | None = None)
 def kappa_over_temperature(ds: xr.Dataset) -> go.Figure:
     """Return kappa(T) channel by channel for a dataset that varies along T alone."""
     figure = go.Figure()
-    for i, (name, label) in enumerate(CHANNELS.items()):
-        logarithm = ds[f"log10_{name}"].squeeze()
+    for i, channel in enumerate(CHANNELS):
+        kappa, logarithm = ds[f"kappa_{channel}"], ds[f"log10_kappa_{channel}"].squeeze()
         if not np.isfinite(logarithm).any():
             continue
         figure.add_scatter(
             x=np.log10(ds["T"].values),
             y=logarithm.values,
-            name=label,
+            name=f"{kappa.long_name.removeprefix('thermal conductivity ')}, {kappa.equation}",
             line={"color": PALETTE[i], "dash": DASHES[i]},
         )
-    where = ", ".join(f"{name} = {float(ds[name]):g}" for name in ("d", "alpha", "beta", "W"))
+    where = ", ".join(f"{name} = {ds[name].item():g}" for name in ("d", "alpha", "beta", "W"))
     return figure.update_layout(
         title=f"Thermal conductivity by channel, {where}",
         xaxis_title="log10 T (energy; hbar = k_B = 1)",
         yaxis_title="log10 kappa (prefactors 1)",
         template="plotly_white",
+        legend={"orientation": "h", "y": -0.25},
     )
 
 
@@ -124,4 +120,5 @@ def _label_region(figure: go.Figure, x: Any, y: Any, inside: Any, name: str) -> 
     middle = np.argsort(rows, kind="stable")[rows.size // 2]
     row = rows[middle]
     in_row = columns[rows == row]
-    figure.add_annotation(x=x[int(np.median(in_row))], y=y[row], text=name, showarrow=False)
+    text = name.replace("_", " ").lower() if name.count("_") > 1 else name
+    figure.add_annotation(x=x[int(np.median(in_row))], y=y[row], text=text, showarrow=False)

@@ -21,73 +21,9 @@ from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
 from delocal.service.states import MOVES, BlockState, SweepState
+from delocal.service.tables import blocks, costs, events, failures, sweeps
 from delocal.workers.plan import Plan
 from delocal.workers.store import Receipt
-
-tables = sa.MetaData()
-
-sweeps = sa.Table(
-    "sweeps",
-    tables,
-    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("id", sa.String(64), nullable=False, unique=True),
-    sa.Column("name", sa.String(200), nullable=False),
-    sa.Column("tags", sa.JSON, nullable=False),
-    sa.Column("request", sa.JSON, nullable=False),
-    sa.Column("state", sa.String(16), nullable=False, index=True),
-    sa.Column("cells", sa.BigInteger, nullable=False),
-    sa.Column("counts", sa.JSON, nullable=False),
-    sa.Column("blocks", sa.Integer, nullable=False),
-    sa.Column("blocks_done", sa.Integer, nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-    sa.Column("created", sa.Float, nullable=False),
-    sa.Column("finished", sa.Float),
-)
-blocks = sa.Table(
-    "blocks",
-    tables,
-    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), primary_key=True),
-    sa.Column("model", sa.String(64), primary_key=True),
-    sa.Column("block", sa.Integer, primary_key=True),
-    sa.Column("state", sa.String(16), nullable=False),
-    sa.Column("attempt", sa.Integer, nullable=False),
-    sa.Column("owner", sa.String(64)),
-    sa.Column("lease_until", sa.Float),
-    sa.Column("checksum", sa.String(64)),
-    sa.Column("seconds", sa.Float),
-    sa.Index("blocks_by_state", "sweep_id", "state"),
-)
-failures = sa.Table(
-    "failures",
-    tables,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), nullable=False, index=True),
-    sa.Column("model", sa.String(64), nullable=False),
-    sa.Column("block", sa.Integer, nullable=False),
-    sa.Column("cell", sa.JSON),
-    sa.Column("parameters", sa.JSON, nullable=False),
-    sa.Column("error", sa.Text, nullable=False),
-    sa.Column("traceback", sa.Text, nullable=False),
-)
-events = sa.Table(
-    "events",
-    tables,
-    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
-    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), nullable=False),
-    sa.Column("time", sa.Float, nullable=False),
-    sa.Column("kind", sa.String(32), nullable=False),
-    sa.Column("data", sa.JSON, nullable=False),
-    sa.Index("events_by_sweep", "sweep_id", "id"),
-    sqlite_autoincrement=True,
-)
-costs = sa.Table(
-    "costs",
-    tables,
-    sa.Column("model", sa.String(64), primary_key=True),
-    sa.Column("version", sa.String(32), primary_key=True),
-    sa.Column("cells", sa.Float, nullable=False),
-    sa.Column("seconds", sa.Float, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -197,15 +133,15 @@ class Ledger:
         """Return one sweep, or None."""
         with self._read() as db:
             row = db.execute(sa.select(sweeps).where(sweeps.c.id == sweep_id)).mappings().first()
-        return _record(row) if row else None
+        return _record(dict(row)) if row else None
 
-    def list(self, limit: int = 100, before: int | None = None) -> list[SweepRecord]:
+    def newest(self, limit: int = 100, before: int | None = None) -> list[SweepRecord]:
         """Return sweeps, the newest first, from before the one with the number `before`."""
         query = sa.select(sweeps).order_by(sweeps.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(sweeps.c.number < before)
         with self._read() as db:
-            return [_record(row) for row in db.execute(query).mappings()]
+            return [_record(dict(row)) for row in db.execute(query).mappings()]
 
     def active(self) -> list[str]:
         """Return the ids of the sweeps that want work, the oldest first."""
@@ -226,9 +162,7 @@ class Ledger:
             blocks.c.sweep_id == sweep_id,
             sa.or_(
                 blocks.c.state == BlockState.QUEUED,
-                sa.and_(
-                    blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()
-                ),
+                sa.and_(blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()),
             ),
         )
         query = (
@@ -338,7 +272,8 @@ class Ledger:
             costs.c.model == model, costs.c.version == version
         )
         with self._read() as db:
-            return db.scalar(query)
+            cost = db.scalar(query)
+        return None if cost is None else float(cost)
 
     def _advance(self, db: Connection, sweep_id: str, settled: Sequence[Receipt]) -> None:
         """Count settled blocks, and end the sweep with the last one."""
@@ -427,9 +362,7 @@ def _these(sweep_id: str, model: str, taken: Sequence[int]) -> list[sa.ColumnEle
     ]
 
 
-def _settle(
-    db: Connection, sweep_id: str, owner: str, receipt: Receipt, to: BlockState
-) -> bool:
+def _settle(db: Connection, sweep_id: str, owner: str, receipt: Receipt, to: BlockState) -> bool:
     """Compare and set: only who holds the lease can settle a block, and only once."""
     settled = db.execute(
         blocks.update()

@@ -7,21 +7,25 @@ import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
 
 RECORDED = ("delocal", "numpy", "scipy", "xarray", "zarr", "dask")
 
 
+def versions() -> dict[str, str]:
+    """Return the version of everything that a number may depend on."""
+    return {
+        "python": platform.python_version(),
+        **{package: version(package) for package in RECORDED},
+    }
+
+
 @cache
-def provenance() -> dict[str, Any]:
-    """Return the versions that go into the attributes of every dataset."""
+def provenance() -> dict[str, str]:
+    """Return what goes into the attributes of every dataset; plain texts, as NetCDF needs."""
     return {
         "Conventions": "CF-1.11",
         "source": f"delocal {version('delocal')}",
-        "versions": {
-            "python": platform.python_version(),
-            **{package: version(package) for package in RECORDED},
-        },
+        "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
         "git_revision": _git_revision(),
     }
 

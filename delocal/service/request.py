@@ -8,7 +8,6 @@ import re
 from collections.abc import Iterator, Mapping
 from numbers import Real
 from pathlib import Path
-from reprlib import repr as brief
 from typing import Annotated, Any
 
 import numpy as np
@@ -18,13 +17,12 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    FiniteFloat,
     ValidationError,
-    model_validator,
 )
 
 from delocal.physics.model import Model
 from delocal.physics.models import load_models
+from delocal.service.axes import QUOTE, Axis, AxisInput, Number, zip_onto
 from delocal.service.errors import Problem, RequestError, did_you_mean
 from delocal.workers.dataset import default_options
 from delocal.workers.grid import COMPARISONS, Dimension, Exclusion, Grid
@@ -32,86 +30,6 @@ from delocal.workers.keys import content_key
 from delocal.workers.plan import Plan, plan_part
 
 MAX_CELLS = 20_000_000
-MAX_POINTS = 1_000_000  # of one axis; unlike cells, they are listed
-FORMS = ("list", "linspace", "logspace", "geomspace", "like")
-
-
-def _plain(value: Any) -> Any:
-    """Return a number of numpy as one of Python; True and False are no numbers."""
-    if isinstance(value, bool | np.bool_):
-        raise ValueError(f"{value} is not a number")
-    return value.item() if isinstance(value, np.generic) else value
-
-
-Number = Annotated[FiniteFloat, BeforeValidator(_plain)]
-Points = Annotated[int, Field(ge=1, le=MAX_POINTS), BeforeValidator(_plain)]
-Range = tuple[Number, Number, Points]
-_STRICT = ConfigDict(extra="forbid", frozen=True)
-
-
-class Axis(BaseModel):
-    """The values of one parameter, in exactly one form; a plain list is taken as ``list``.
-
-    ``linspace`` and ``geomspace`` are [first, last, number]; ``logspace`` gives decimal
-    exponents. ``like`` copies another axis; ``along`` puts this parameter's own values on the
-    dimension of another, point by point (zipped).
-    """
-
-    model_config = _STRICT
-
-    list: tuple[Number, ...] | None = None
-    linspace: Range | None = None
-    logspace: Range | None = None
-    geomspace: Range | None = None
-    like: str | None = None
-    along: str | None = None
-
-    @model_validator(mode="after")
-    def _one_form(self) -> Axis:
-        given = [form for form in FORMS if getattr(self, form) is not None]
-        if len(given) != 1:
-            have = " and ".join(given) or "none"
-            raise ValueError(f"give exactly one of {', '.join(FORMS)}; here: {have}")
-        if self.like is not None and self.along is not None:
-            raise ValueError("`like` already lies along its axis; leave out `along`")
-        if self.list is not None and not self.list:
-            raise ValueError("the list is empty; give at least one value")
-        if self.geomspace is not None and min(self.geomspace[:2]) <= 0:
-            raise ValueError("geomspace needs positive ends; use linspace, or a list")
-        return self
-
-    @property
-    def size(self) -> int:
-        """Number of values of an axis that has its own, without listing them."""
-        if self.list is not None:
-            return len(self.list)
-        given = self.linspace or self.logspace or self.geomspace
-        assert given is not None
-        return given[2]
-
-    def values(self) -> tuple[float, ...]:
-        """Return the values of an axis that has its own; infinite where they overflow."""
-        if self.list is not None:
-            return self.list
-        with np.errstate(all="ignore"):
-            if self.linspace is not None:
-                return _floats(np.linspace(*self.linspace))
-            if self.logspace is not None:
-                return _floats(np.logspace(*self.logspace))
-            assert self.geomspace is not None
-            return _floats(np.geomspace(*self.geomspace))
-
-
-def _as_axis(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
-        value = value.tolist()
-    if isinstance(value, list | tuple):
-        return {"list": value}
-    if isinstance(value, Axis | dict):
-        return value
-    if isinstance(value, Real):
-        raise ValueError(f"{value} is one number; put it under `fixed`, or write [{value}]")
-    raise ValueError(f"give a list of numbers, or an object with one of {', '.join(FORMS)}")
 
 
 def _as_condition(value: Any) -> Any:
@@ -124,7 +42,7 @@ def _as_condition(value: Any) -> Any:
 
 
 def _as_number(value: Any) -> Any:
-    if not isinstance(value, Real) or isinstance(value, bool):
+    if isinstance(value, bool) or not isinstance(value, Real):
         return value
     try:
         return float(value)
@@ -132,7 +50,6 @@ def _as_number(value: Any) -> Any:
         return math.inf
 
 
-AxisInput = Annotated[Axis, BeforeValidator(_as_axis)]
 Condition = Annotated[Any, BeforeValidator(_as_condition)]
 
 
@@ -265,7 +182,7 @@ class SweepRequest(BaseModel):
                 problems.append(Problem(field, message))
             elif value not in choices[name]:
                 allowed = ", ".join(map(str, choices[name]))
-                problems.append(Problem(field, f"{brief(value)} is not one of {allowed}"))
+                problems.append(Problem(field, f"{QUOTE.repr(value)} is not one of {allowed}"))
             else:
                 options[name] = choices[name][choices[name].index(value)]
         return options
@@ -328,7 +245,7 @@ class SweepRequest(BaseModel):
             found[name] = {name: values}
         for name, axis in self.axes.items():
             if name not in own:
-                _zip_onto(found, own, name, axis, problems)
+                zip_onto(found, own, name, axis, problems)
         return [Dimension(name, values) for name, values in found.items()]
 
     def _check_names(self, models: list[Model], problems: list[Problem]) -> None:
@@ -350,6 +267,7 @@ class SweepRequest(BaseModel):
     def _check_values(
         self, dimensions: list[Dimension], models: list[Model], problems: list[Problem]
     ) -> None:
+        values: dict[str, tuple[str, tuple[float, ...]]]
         values = {n: ("fixed", (v,)) for n, v in self.fixed.items()}
         for d in dimensions:
             place = "cases" if d.name == "case" else "axes"
@@ -385,31 +303,6 @@ def _read(text: str) -> Any:
         return yaml.load(text, _Loader)
 
 
-def _floats(values: Any) -> tuple[float, ...]:
-    return tuple(values.tolist())
-
-
-def _zip_onto(
-    found: dict[str, dict[str, tuple[float, ...]]],
-    own: Mapping[str, Axis],
-    name: str,
-    axis: Axis,
-    problems: list[Problem],
-) -> None:
-    """Add an axis that lies along another one to that one's dimension."""
-    leader = axis.like or axis.along
-    assert leader is not None
-    if leader not in own:
-        message = f"no axis {leader!r} with values of its own; {did_you_mean(leader, own)}"
-        problems.append(Problem(f"axes.{name}", message))
-        return
-    if axis.along and axis.size != own[leader].size:
-        message = f"{axis.size} values along {leader!r}, which has {own[leader].size}"
-        problems.append(Problem(f"axes.{name}", f"{message}; zipped axes are equally long"))
-        return
-    found[leader][name] = found[leader][leader] if axis.like else axis.values()
-
-
 def _conditions(
     place: str, entry: Mapping[str, Any], given: set[str], problems: list[Problem]
 ) -> Iterator[tuple[str, str, Any]]:
@@ -428,12 +321,16 @@ def _conditions(
         elif isinstance(condition, dict) and condition and set(condition) <= set(COMPARISONS):
             for comparison, operand in sorted(condition.items()):
                 if not _is_number(operand) and not (isinstance(operand, str) and operand in given):
-                    message = f"{brief(operand)} is neither a number nor a parameter of this sweep"
+                    message = (
+                        f"{QUOTE.repr(operand)} is neither a number nor a parameter of this sweep"
+                    )
                     problems.append(Problem(f"{field}.{comparison}", message))
                 yield name, comparison, operand
         else:
             message = f"a number, a list, or an object with {', '.join(COMPARISONS)}"
-            problems.append(Problem(field, f"{brief(condition)} is not allowed; give {message}"))
+            problems.append(
+                Problem(field, f"{QUOTE.repr(condition)} is not allowed; give {message}")
+            )
 
 
 def _is_number(value: Any) -> bool:
@@ -460,5 +357,5 @@ def _problem(error: Mapping[str, Any]) -> Problem:
     given = error.get("input")
     message = IN_WORDS.get(error["type"], message)
     if error["type"] != "value_error" and isinstance(given, str | int | float | None):
-        message = f"{message} (given: {brief(given)})"
+        message = f"{message} (given: {QUOTE.repr(given)})"
     return Problem(field, message)

@@ -117,7 +117,7 @@ def select(
         sizes = " x ".join(f"{size} ({dim})" for dim, size in ds.sizes.items())
         raise TooLarge(
             f"{number:,} values ({len(ds.data_vars)} variables over {sizes}); one answer holds at "
-            f"most {max_values:,}. Select fewer variables or a smaller range, or open the Zarr store"
+            f"most {max_values:,}. Select less, or open the Zarr store"
         )
     return ds.load()
 
@@ -149,7 +149,8 @@ def _indices(
     name: str, axis: NDArray[Any], selection: Selection, nearest: bool
 ) -> int | list[int] | NDArray[np.intp]:
     if not selection.values:
-        found = np.flatnonzero((axis >= selection.low) & (axis <= selection.high))
+        slack = SAME * np.abs(axis)  # an end that means a point of the axis includes it
+        found = np.flatnonzero((axis + slack >= selection.low) & (axis - slack <= selection.high))
         if not found.size:
             raise SelectionError(
                 f"no {name} between {selection.low:g} and {selection.high:g}; "

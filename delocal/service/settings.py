@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from delocal.service.dispatcher import Dispatcher
@@ -18,6 +18,8 @@ from delocal.workers.local import Executor, LocalExecutor
 
 class ClusterSettings(BaseModel):
     """Where blocks are computed: the one setting that moves a sweep to a cluster."""
+
+    model_config = ConfigDict(extra="forbid")
 
     kind: Literal["local", "address", "none"] = Field(
         default="local",
@@ -72,7 +74,7 @@ def make_executor(cluster: ClusterSettings) -> Executor:
         return LocalExecutor()
     if cluster.kind == "address" and cluster.address is None:
         raise ValueError("cluster.kind = address needs cluster.address, such as tcp://host:8786")
-    from delocal.workers.dask import DaskExecutor  # noqa: PLC0415  # a second to import
+    from delocal.workers.dask import DaskExecutor  # a second to import
 
     if cluster.kind == "address":
         return DaskExecutor(address=cluster.address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from dataclasses import dataclass
 from typing import Any
@@ -16,10 +17,11 @@ from delocal.service.provenance import provenance
 from delocal.service.request import SweepRequest
 from delocal.workers.block import Task
 from delocal.workers.dataset import Layout
-from delocal.workers.local import LocalExecutor, Outcome
+from delocal.workers.local import outcome_of
 from delocal.workers.plan import Part, Plan, model_of
 from delocal.workers.store import SweepStore
 
+SWEEP_ID = re.compile("[0-9a-f]{16}")
 INLINE_SECONDS = 0.05  # a lighter sweep is computed at once: a task would cost more than it
 INLINE_BLOCKS = 4
 INLINE_LEASE = 60.0
@@ -65,6 +67,7 @@ class Sweeps:
         plan = request.plan(provenance(), max_cells=self._max_cells)
         store = self._dispatcher.store(plan.sweep_id)
         store.create(plan)
+        plan = store.plan  # one stored before may be cut into other blocks
         here = self._is_light(plan)
         new = self.ledger.add(
             plan,
@@ -84,7 +87,7 @@ class Sweeps:
         """Return a sweep; NotFound if there is none."""
         record = self.ledger.sweep(sweep_id)
         if record is None:
-            raise NotFound(f"no sweep {sweep_id!r}; GET /v1/sweeps lists those there are")
+            raise _not_found(sweep_id)
         return record
 
     def wait(self, sweep_id: str, timeout: float = 3600.0) -> SweepRecord:
@@ -97,8 +100,11 @@ class Sweeps:
         return record
 
     def store(self, sweep_id: str) -> SweepStore:
-        """Return the store of a sweep."""
-        return self._dispatcher.store(self.get(sweep_id).id)
+        """Return the store of a sweep; NotFound if there is none."""
+        store = self._dispatcher.store(sweep_id)
+        if not SWEEP_ID.fullmatch(sweep_id) or not store.exists():
+            raise _not_found(sweep_id)
+        return store
 
     def events(self, sweep_id: str, after: int) -> list[Event]:
         """Return what happened to a sweep after the event with id `after`."""
@@ -123,11 +129,7 @@ class Sweeps:
         for part in plan.parts:
             lease = Lease(plan.sweep_id, part.model, tuple(part.blocks))
             task = Task(str(store.root.resolve()), plan.digest, part.model, lease.blocks)
-
-            def settle(_: Task, outcome: Outcome, lease: Lease = lease) -> None:
-                self._dispatcher.settle(lease, outcome)
-
-            LocalExecutor().submit(task, settle)
+            self._dispatcher.settle(lease, outcome_of(task))
 
 
 def describe_models() -> list[dict[str, Any]]:
@@ -173,6 +175,10 @@ def one_model(name: str) -> dict[str, Any]:
     if name not in found:
         raise NotFound(f"no model {name!r}; {did_you_mean(name, found)}")
     return found[name]
+
+
+def _not_found(sweep_id: str) -> NotFound:
+    return NotFound(f"no sweep {sweep_id!r}; GET /v1/sweeps lists those there are")
 
 
 def _finite(bound: float) -> float | None:

@@ -42,7 +42,8 @@ class Evaluated:
 
 def run_task(task: Task) -> list[Receipt]:
     """Evaluate and store the blocks of a task, one after the other."""
-    store = _store(task.root, task.digest)
+    created = (Path(task.root) / "plan.json").stat().st_mtime_ns
+    store = _store(task.root, task.digest, created)
     return [run_block(store, task.model, block) for block in task.blocks]
 
 
@@ -60,17 +61,32 @@ def run_block(store: SweepStore, model: str, block: int) -> Receipt:
     return receipt
 
 
-def store_failed_block(store: SweepStore, model: str, block: int, error: str) -> Receipt:
+def store_failed_block(store: SweepStore, model: str, block: int, error: BaseException) -> Receipt:
     """Store a block that nobody could evaluate: NaN, with every cell `failed`."""
     part = store.plan.part(model)
     chosen, box = model_of(part), part.blocks.box(block)
     layout = Layout.of_grid(part.grid, chosen, box)
-    arrays = _finish(chosen, layout, {}, part.grid.excluded(box), Status.FAILED)
-    failure = {"cell": None, "parameters": {}, "error": error, "traceback": ""}
+    arrays = _blank(chosen, layout, Status.FAILED)
+    _blank_excluded(chosen, layout, arrays, part.grid.excluded(box))
     counts = _counts(arrays["status"])
-    receipt = Receipt(model, block, store.write(model, block, arrays), counts, 0.0, (failure,))
+    checksum = store.write(model, block, arrays)
+    receipt = Receipt(model, block, checksum, counts, 0.0, (failure_of(error),))
     store.sign(receipt)
     return receipt
+
+
+def failure_of(
+    error: BaseException,
+    cell: tuple[int, ...] | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return what is kept of an error: the cell, its parameters, the message, the traceback."""
+    return {
+        "cell": None if cell is None else list(cell),
+        "parameters": {name: float(value) for name, value in (parameters or {}).items()},
+        "error": "".join(traceback.format_exception_only(error)).strip(),
+        "traceback": "".join(traceback.format_exception(error)),
+    }
 
 
 def evaluate_block(part: Part, block: int) -> Evaluated:
@@ -86,8 +102,10 @@ def evaluate_block(part: Part, block: int) -> Evaluated:
     try:
         results = model.evaluate(mesh, part.options)
     except Exception:
-        results = _cell_by_cell(model, part, layout, mesh, failures)
-    arrays = _finish(model, layout, results, excluded)
+        arrays = _cell_by_cell(model, part, layout, mesh, excluded, failures)
+    else:
+        arrays = {v.name: layout.fit(v, results[v.name]) for v in _variables(model, layout)}
+    _blank_excluded(model, layout, arrays, excluded)
     return Evaluated(arrays, _counts(arrays["status"]), tuple(failures))
 
 
@@ -96,53 +114,50 @@ def _cell_by_cell(
     part: Part,
     layout: Layout,
     mesh: Mapping[str, NDArray[Any]],
+    excluded: NDArray[np.bool_],
     failures: list[Mapping[str, Any]],
 ) -> dict[str, NDArray[Any]]:
     shape = tuple(layout.sizes.values())
     full = {name: np.broadcast_to(values, shape) for name, values in mesh.items()}
-    results = {v.name: _blank(layout, v, Status.FAILED) for v in _variables(model, layout)}
-    for cell in np.ndindex(shape):
+    arrays = _blank(model, layout, Status.FAILED)
+    single = Layout(dict.fromkeys(layout.sizes, 1), layout.varies, layout.extra)
+    for cell in map(tuple, np.argwhere(~excluded).tolist()):
         point = {name: values[cell] for name, values in full.items()}
         try:
             values = model.evaluate(point, part.options)
         except Exception as error:
             if len(failures) < FAILURES_KEPT:
-                failures.append(
-                    {
-                        "cell": list(cell),
-                        "parameters": {name: float(value) for name, value in point.items()},
-                        "error": f"{type(error).__name__}: {error}",
-                        "traceback": traceback.format_exc(),
-                    }
-                )
+                failures.append(failure_of(error, cell, point))
             continue
         for variable in _variables(model, layout):
             dims = layout.grid_dims(variable)
             place = tuple(i for dim, i in zip(layout.sizes, cell, strict=True) if dim in dims)
-            results[variable.name][place] = values[variable.name]
-    return {
-        v.name: results[v.name].reshape(_open_shape(layout, v)) for v in _variables(model, layout)
+            fitted = single.fit(variable, values[variable.name])
+            arrays[variable.name][place] = fitted[(0,) * len(dims)]
+    return arrays
+
+
+def _blank(model: Model, layout: Layout, status: Status) -> dict[str, NDArray[Any]]:
+    """Return every variable as where nothing was computed: NaN, flags 0, and a `status`."""
+    arrays = {
+        v.name: np.full(layout.shape(v), _fill(v), dtype=v.dtype) for v in _variables(model, layout)
     }
+    arrays["status"][...] = status
+    return arrays
 
 
-def _finish(
+def _blank_excluded(
     model: Model,
     layout: Layout,
-    results: Mapping[str, NDArray[Any]],
+    arrays: Mapping[str, NDArray[Any]],
     excluded: NDArray[np.bool_],
-    otherwise: Status = Status.NOT_COMPUTED,
-) -> dict[str, NDArray[Any]]:
-    """Bring each variable into its shape and type, and blank the cells that are excluded."""
-    arrays = {}
+) -> None:
+    if not excluded.any():
+        return
     for variable in _variables(model, layout):
-        if variable.name in results:
-            array = layout.fit(variable, results[variable.name])
-        else:
-            array = _blank(layout, variable, otherwise)
-        if variable.depends is None and excluded.any():
-            array[excluded] = Status.EXCLUDED if variable.name == "status" else _fill(variable)
-        arrays[variable.name] = array
-    return arrays
+        if variable.depends is None:
+            arrays[variable.name][excluded] = _fill(variable)
+    arrays["status"][excluded] = Status.EXCLUDED
 
 
 def _variables(model: Model, layout: Layout) -> tuple[Variable, ...]:
@@ -153,26 +168,14 @@ def _fill(variable: Variable) -> float:
     return np.nan if variable.dtype == "float64" else 0
 
 
-def _blank(layout: Layout, variable: Variable, status: Status) -> NDArray[Any]:
-    value = status if variable.name == "status" else _fill(variable)
-    return np.full(layout.shape(variable), value, dtype=variable.dtype)
-
-
-def _open_shape(layout: Layout, variable: Variable) -> tuple[int, ...]:
-    """Return the shape of `variable` with 1 along the dimensions that it lacks."""
-    own = layout.grid_dims(variable)
-    kept = (size if dim in own else 1 for dim, size in layout.sizes.items())
-    return (*kept, *(len(layout.extra[dim]) for dim in variable.dims))
-
-
 def _counts(status: NDArray[Any]) -> dict[str, int]:
     values, numbers = np.unique(status, return_counts=True)
     return {Status(v).label: int(n) for v, n in zip(values, numbers, strict=True)}
 
 
 @lru_cache(maxsize=8)
-def _store(root: str, digest: str) -> SweepStore:
-    """Open a store once for each plan; the digest keeps an older plan's handle out."""
+def _store(root: str, digest: str, created: int) -> SweepStore:
+    """Open a store once; one that was created anew in the same folder is another store."""
     store = SweepStore(Path(root))
     if store.plan.digest != digest:
         raise ValueError(f"the plan of {root} is not the one that the task was made for")

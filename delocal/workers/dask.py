@@ -35,6 +35,8 @@ WORKER_ENVIRONMENT = {
     "MALLOC_MMAP_THRESHOLD_": str(2**28),
 }
 
+CONNECT_SECONDS = 5
+
 
 class DaskExecutor:
     """Runs tasks on a Dask cluster, one on each thread of its workers.
@@ -58,28 +60,39 @@ class DaskExecutor:
                 n_workers=workers,
                 threads_per_worker=1,
                 processes=True,
-                dashboard_address=None,
+                dashboard_address="127.0.0.1:0",  # its HTTP server, on any free port
                 silence_logs=logging.ERROR,
             )
-        self._client = Client(self._cluster if address is None else address, set_as_default=False)
+        self._address: str = address or self._cluster.scheduler_address
+        self._client = self._connect()
         self._running: set[Future] = set()
         self._submitted = 0
 
     @property
     def slots(self) -> int:
-        """Number of worker threads now."""
-        return max(1, sum(self._client.nthreads().values()))
+        """Number of worker threads now; OSError if the scheduler does not answer."""
+        return int(sum(self._connected().nthreads().values()))
 
     @property
     def description(self) -> str:
         """The scheduler's address and what is behind it."""
-        return f"Dask at {self._client.scheduler.address}, {self.slots} threads"
+        return f"Dask at {self._address}, {self.slots} threads"
+
+    def _connected(self) -> Client:
+        """Return a client that is connected: a scheduler may have been lost and be back."""
+        if self._client.status != "running":
+            self._client.close()
+            self._client = self._connect()
+        return self._client
+
+    def _connect(self) -> Client:
+        return Client(self._address, set_as_default=False, timeout=CONNECT_SECONDS)
 
     def submit(self, task: Task, done: Done) -> None:
-        """Send a task to the cluster."""
+        """Send a task to the cluster; OSError if its scheduler does not answer."""
         self._submitted += 1
         key = f"{task.model}-{task.digest[:12]}-{task.blocks[0]}-{self._submitted}"
-        future = self._client.submit(run_task, task, key=key, pure=False, retries=0)
+        future = self._connected().submit(run_task, task, key=key, pure=False, retries=0)
         self._running.add(future)
 
         def report(finished: Future) -> None:

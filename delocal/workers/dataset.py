@@ -57,14 +57,18 @@ class Layout:
     def fit(self, variable: Variable, array: NDArray[Any]) -> NDArray[Any]:
         """Return a model's `array` in the shape and type that `variable` has in the dataset.
 
-        The result is the caller's own. Raises ValueError if the array varies along a dimension
-        that its variable lacks.
+        The result is the caller's own, and each NaN in it has the same bits: its sign is left to
+        chance by the processor, and equal sweeps are equal bytes. Raises ValueError if the array
+        varies along a dimension that its variable lacks.
         """
         own = set(self.grid_dims(variable))
         kept = [size if dim in own else 1 for dim, size in self.sizes.items()]
         extra = [len(self.extra[dim]) for dim in variable.dims]
         full = np.broadcast_to(array, (*kept, *extra))
-        return np.require(full.reshape(self.shape(variable)), variable.dtype, ["C", "W"])
+        fitted = np.require(full.reshape(self.shape(variable)), variable.dtype, ["C", "W"])
+        if variable.dtype == "float64":
+            np.copyto(fitted, np.nan, where=np.isnan(fitted))
+        return fitted
 
 
 def parameter_attributes(parameter: Parameter) -> dict[str, Any]:
@@ -132,12 +136,7 @@ def evaluate(model: str, /, **parameters: ArrayLike | xr.DataArray) -> xr.Datase
         {name: tuple(map(str, array.dims)) for name, array in given.items()},
         chosen.coordinates,
     )
-    mesh = {
-        name: array.variable.set_dims({d: array.sizes.get(d, 1) for d in sizes})
-        .transpose(*sizes)
-        .values
-        for name, array in given.items()
-    }
+    mesh = {name: _spread(array, sizes) for name, array in given.items()}
     results = chosen.evaluate(mesh, options)
     ds = xr.Dataset(
         {
@@ -160,6 +159,13 @@ def evaluate(model: str, /, **parameters: ArrayLike | xr.DataArray) -> xr.Datase
 def default_options(model: Model) -> dict[str, Any]:
     """Return each option of `model` with its default."""
     return {option.name: option.choices[0] for option in model.options}
+
+
+def _spread(array: xr.DataArray, sizes: Mapping[str, int]) -> NDArray[np.float64]:
+    """Return the values of `array` with an axis for each of the `sizes`, 1 where it has none."""
+    bare = array.drop_vars(list(array.coords))
+    lacking = [dim for dim in sizes if dim not in array.dims]
+    return bare.expand_dims(lacking).transpose(*sizes).values
 
 
 def _pop_options(model: Model, parameters: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
@@ -19,7 +20,7 @@ class Executor(Protocol):
 
     @property
     def slots(self) -> int:
-        """How many tasks run at a time."""
+        """How many tasks run at a time; 0 while there is nobody to run them."""
 
     @property
     def description(self) -> str:
@@ -33,21 +34,29 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """Runs each task in the calling thread, before `submit` returns."""
+    """Runs tasks one after the other in a thread of this process."""
 
     slots = 1
     description = "this process"
 
+    def __init__(self) -> None:
+        self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blocks")
+
     def submit(self, task: Task, done: Done) -> None:
-        """Run a task and report it."""
-        try:
-            outcome: Outcome = run_task(task)
-        except Exception as error:
-            outcome = error
-        done(task, outcome)
+        """Queue a task."""
+        self._pool.submit(lambda: done(task, outcome_of(task)))
 
     def close(self) -> None:
-        """Nothing to stop."""
+        """Stop after the task that runs; queued ones are given up."""
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+
+def outcome_of(task: Task) -> Outcome:
+    """Run a task here and now; a failure is an outcome."""
+    try:
+        return run_task(task)
+    except Exception as error:
+        return error
 
 
 def run_plan(

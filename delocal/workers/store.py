@@ -90,16 +90,17 @@ class SweepStore:
         _write_template(building, plan)
         try:
             os.replace(building, self.root)
-        except OSError:  # another process created it meanwhile: a full folder is not replaced
+        except OSError as error:  # a full folder is not replaced
             shutil.rmtree(building)
             if not self.exists():
-                raise
+                message = f"{self.root} is not empty and holds no sweep; choose another folder"
+                raise FileExistsError(message) from error
 
     def write(self, model: str, block: int, arrays: Mapping[str, NDArray[Any]]) -> str:
         """Write the chunks of one block and return the checksum of its data."""
         checksum = 0
         for chunk in _owned_chunks(self.plan.part(model), block):
-            values = np.ascontiguousarray(arrays[chunk.variable])
+            values = np.asarray(arrays[chunk.variable], order="C")
             content = encode_chunk(values, chunk.shape)
             write_bytes(self.zarr_path / model / chunk.variable / chunk.name, content)
             checksum = google_crc32c.extend(checksum, values.tobytes())
@@ -115,7 +116,11 @@ class SweepStore:
         path = self._receipt(model, block)
         if not path.exists():
             return None
-        receipt = Receipt(**json.loads(path.read_text()))
+        try:
+            content = json.loads(path.read_bytes())
+            receipt = Receipt(**{**content, "failures": tuple(content["failures"])})
+        except (ValueError, TypeError, KeyError):  # torn: the block is computed again
+            return None
         return receipt if self._checksum(model, block) == receipt.checksum else None
 
     def open(self) -> xr.DataTree:
@@ -124,18 +129,19 @@ class SweepStore:
 
     def open_model(self, model: str) -> xr.Dataset:
         """Return the dataset of one model, lazily and without dask."""
-        return xr.open_zarr(self.zarr_path / model, chunks=None)
+        ds: xr.Dataset = xr.open_zarr(self.zarr_path / model, chunks=None)
+        return ds
 
     def _receipt(self, model: str, block: int) -> Path:
         return self.root / "receipts" / model / f"{block:07d}.json"
 
     def _checksum(self, model: str, block: int) -> str | None:
         """Return the checksum of what is stored, or None where a chunk does not decode."""
-        group = zarr.open_group(self.zarr_path / model, mode="r")
+        arrays = dict(zarr.open_group(self.zarr_path / model, mode="r").arrays())
         checksum = 0
         for chunk in _owned_chunks(self.plan.part(model), block):
             try:
-                values = np.ascontiguousarray(group[chunk.variable][chunk.region])
+                values = np.asarray(arrays[chunk.variable][chunk.region], order="C")
             except (ValueError, RuntimeError, OSError):
                 return None
             checksum = google_crc32c.extend(checksum, values.tobytes())
@@ -214,7 +220,7 @@ def _write_group(path: Path, part: Part, provenance: Mapping[str, Any]) -> dict[
     attributes = {
         **provenance,
         **model_attributes(model),
-        "options": dict(part.options),
+        "options": json.dumps(dict(part.options)),
         "coordinates": " ".join(sorted(part.grid.parameters - swept)),
     }
     document = group_document(attributes, members)

@@ -84,8 +84,8 @@ def encode_chunk(values: NDArray[Any], chunks: Sequence[int]) -> bytes:
         full = np.full(chunks, np.nan if values.dtype.kind == "f" else 0, dtype=values.dtype)
         full[tuple(slice(size) for size in values.shape)] = values
         values = full
-    little = np.ascontiguousarray(values, dtype=values.dtype.newbyteorder("<"))
-    body = compress(little, b"lz4", 5, SHUFFLE, BLOSC_BLOCK)
+    little = np.asarray(values, dtype=values.dtype.newbyteorder("<"), order="C")
+    body: bytes = compress(little, b"lz4", 5, SHUFFLE, BLOSC_BLOCK)
     return _with_checksum(body)
 
 
@@ -120,4 +120,5 @@ def _codecs(dtype: str) -> list[dict[str, Any]]:
 
 
 def _with_checksum(body: bytes) -> bytes:
-    return body + google_crc32c.value(body).to_bytes(4, "little")
+    checksum: int = google_crc32c.value(body)
+    return body + checksum.to_bytes(4, "little")

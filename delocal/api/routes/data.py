@@ -55,6 +55,7 @@ def data(
 )
 @router.head("/sweeps/{sweep_id}/zarr/{path:path}", include_in_schema=False)
 def zarr_bytes(sweep_id: SweepId, path: str, service: CurrentService) -> FileResponse:
+    """Chunks that are not computed yet are 404, which Zarr reads as missing values."""
     root = service.sweeps.store(sweep_id).zarr_path
     file = (root / path).resolve()
     if not file.is_relative_to(root.resolve()) or not file.is_file():

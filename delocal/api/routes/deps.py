@@ -15,4 +15,4 @@ def _service(request: Request) -> Service:
 
 
 CurrentService = Annotated[Service, Depends(_service)]
-SweepId = Annotated[str, Path(description="id of the sweep", pattern="^[0-9a-f]{16}$")]
+SweepId = Annotated[str, Path(description="id of the sweep, 16 hexadecimal digits")]

@@ -15,9 +15,11 @@ router = APIRouter(tags=["models"])
 
 @router.get("/models", summary="Every model with its parameters, variables and options")
 def list_models() -> list[dict[str, Any]]:
+    """Parameters come with units, allowed values and defaults."""
     return describe_models()
 
 
 @router.get("/models/{name}", summary="One model", responses=documented(404))
 def one_model(name: str) -> dict[str, Any]:
+    """The same as its entry in the list."""
     return describe_one(name)

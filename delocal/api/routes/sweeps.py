@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
 from fastapi.sse import EventSourceResponse, ServerSentEvent
+from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from delocal.api.errors import documented
@@ -19,9 +20,12 @@ from delocal.service.states import SweepState
 router = APIRouter(tags=["sweeps"])
 POLL_SECONDS = 0.2
 ENDINGS = {str(state) for state in SweepState if state.ended}
-RequestBody = Annotated[
+EXAMPLE = SweepRequest.model_json_schema()["examples"][0]
+# Parsed by SweepRequest itself, whose errors say more; documented as what it is.
+Content = Annotated[
     dict[str, Any],
-    Body(openapi_examples={"dipoles": {"value": SweepRequest.model_config["json_schema_extra"]["examples"][0]}}),  # type: ignore[index,call-overload]
+    WithJsonSchema({"$ref": "#/components/schemas/SweepRequest"}),
+    Body(openapi_examples={"dipoles": {"value": EXAMPLE}}),
 ]
 
 
@@ -30,21 +34,15 @@ RequestBody = Annotated[
     status_code=202,
     summary="Submit a sweep, or with dry_run=true ask what it would cost",
     responses={200: {"model": SweepEstimate, "description": "Dry run"}, **documented(422)},
-    openapi_extra={
-        "requestBody": {
-            "required": True,
-            "content": {
-                "application/json": {"schema": SweepRequest.model_json_schema(ref_template="#/components/schemas/{model}")}
-            },
-        }
-    },
 )
 def submit(
-    content: RequestBody,
+    content: Content,
     request: Request,
     response: Response,
     service: CurrentService,
-    dry_run: Annotated[bool, Query(description="only estimate: cells, blocks, bytes, time")] = False,
+    dry_run: Annotated[
+        bool, Query(description="only estimate: cells, blocks, bytes, time")
+    ] = False,
 ) -> SweepStatus | SweepEstimate:
     """Answer at once; an identical request finds the sweep that exists."""
     parsed = SweepRequest.parse(content)
@@ -56,14 +54,15 @@ def submit(
     return status
 
 
-@router.get("/sweeps", summary="Sweeps, the newest first")
+@router.get("/sweeps", summary="Sweeps, the newest first", responses=documented(422))
 def list_sweeps(
     request: Request,
     service: CurrentService,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     before: Annotated[int | None, Query(description="continue from the `next` link")] = None,
 ) -> SweepList:
-    records = service.ledger.list(limit, before)
+    """`next` is the link to the page after this one, or null."""
+    records = service.ledger.newest(limit, before)
     base = str(request.base_url)
     more = len(records) == limit
     after = f"{base}v1/sweeps?limit={limit}&before={records[-1].number}" if more else None
@@ -72,6 +71,7 @@ def list_sweeps(
 
 @router.get("/sweeps/{sweep_id}", summary="Where a sweep stands", responses=documented(404, 422))
 def get_sweep(sweep_id: SweepId, request: Request, service: CurrentService) -> SweepStatus:
+    """Live: `cells` counts what is stored so far by status."""
     return SweepStatus.of(service.sweeps.get(sweep_id), str(request.base_url))
 
 
@@ -81,6 +81,7 @@ def get_sweep(sweep_id: SweepId, request: Request, service: CurrentService) -> S
     responses=documented(404, 422),
 )
 def get_failures(sweep_id: SweepId, service: CurrentService) -> list[dict[str, Any]]:
+    """At most a hundred; the counts of the sweep are complete."""
     return service.ledger.failures(service.sweeps.get(sweep_id).id)
 
 

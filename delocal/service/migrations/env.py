@@ -3,7 +3,7 @@
 import sqlalchemy as sa
 from alembic import context
 
-from delocal.service.ledger import tables
+from delocal.service.tables import tables
 
 url = context.config.get_main_option("sqlalchemy.url")
 assert url is not None

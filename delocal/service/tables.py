@@ -1,0 +1,70 @@
+"""The tables of the ledger; `migrations/` brings a database to them."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+
+tables = sa.MetaData()
+
+sweeps = sa.Table(
+    "sweeps",
+    tables,
+    sa.Column("number", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("id", sa.String(64), nullable=False, unique=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("tags", sa.JSON, nullable=False),
+    sa.Column("request", sa.JSON, nullable=False),
+    sa.Column("state", sa.String(16), nullable=False, index=True),
+    sa.Column("cells", sa.BigInteger, nullable=False),
+    sa.Column("counts", sa.JSON, nullable=False),
+    sa.Column("blocks", sa.Integer, nullable=False),
+    sa.Column("blocks_done", sa.Integer, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("finished", sa.Float),
+)
+blocks = sa.Table(
+    "blocks",
+    tables,
+    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), primary_key=True),
+    sa.Column("model", sa.String(64), primary_key=True),
+    sa.Column("block", sa.Integer, primary_key=True),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("attempt", sa.Integer, nullable=False),
+    sa.Column("owner", sa.String(64)),
+    sa.Column("lease_until", sa.Float),
+    sa.Column("checksum", sa.String(64)),
+    sa.Column("seconds", sa.Float),
+    sa.Index("blocks_by_state", "sweep_id", "state"),
+)
+failures = sa.Table(
+    "failures",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), nullable=False, index=True),
+    sa.Column("model", sa.String(64), nullable=False),
+    sa.Column("block", sa.Integer, nullable=False),
+    sa.Column("cell", sa.JSON),
+    sa.Column("parameters", sa.JSON, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("traceback", sa.Text, nullable=False),
+)
+events = sa.Table(
+    "events",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), nullable=False),
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Column("kind", sa.String(32), nullable=False),
+    sa.Column("data", sa.JSON, nullable=False),
+    sa.Index("events_by_sweep", "sweep_id", "id"),
+    sqlite_autoincrement=True,
+)
+costs = sa.Table(
+    "costs",
+    tables,
+    sa.Column("model", sa.String(64), primary_key=True),
+    sa.Column("version", sa.String(32), primary_key=True),
+    sa.Column("cells", sa.Float, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+)

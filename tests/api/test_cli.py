@@ -1,0 +1,97 @@
+"""The command line, as a user types it."""
+
+import json
+
+import pytest
+import xarray as xr
+import yaml
+from typer.testing import CliRunner
+
+from delocal.api import cli
+from delocal.api.demo import PAPER, exponent_table, serving
+from delocal.service.settings import ClusterSettings, Settings
+from delocal.workers.dataset import evaluate
+
+REQUEST = {
+    "models": ["scaling"],
+    "axes": {"T": {"geomspace": [1e-6, 1e-2, 5]}, "d": [2, 3]},
+    "fixed": {"alpha": 3, "beta": 3, "W": 1},
+}
+
+
+@pytest.fixture
+def request_file(tmp_path):
+    path = tmp_path / "request.yaml"
+    path.write_text(yaml.safe_dump(REQUEST))
+    return str(path)
+
+
+def invoke(*arguments):
+    result = CliRunner().invoke(cli.app, list(arguments))
+    assert result.exit_code == 0, result.output
+    return result.stdout
+
+
+def test_run_keeps_the_sweep_where_asked(request_file, tmp_path):
+    told = json.loads(invoke("run", request_file, "-o", str(tmp_path / "out"), "--json"))
+    assert told["cells"] == {"total": 10, "done": 10}
+    assert xr.open_zarr(f"{told['path']}/scaling").sizes["T"] == 5
+
+
+def test_submit_watch_and_fetch(request_file, tmp_path):
+    settings = Settings(data=tmp_path / "data", cluster=ClusterSettings(kind="none"))
+    with serving(settings) as (url, _):
+        cost = json.loads(invoke("submit", request_file, "--url", url, "--dry-run", "--json"))
+        assert cost["cells"] == 10
+        sweep = json.loads(invoke("submit", request_file, "--url", url, "--json"))
+        assert json.loads(invoke("watch", sweep["id"], "--url", url, "--json"))["state"] == "done"
+        invoke("fetch", sweep["id"], "-o", str(tmp_path / "copy"), "--url", url)
+    stored = tmp_path / "data" / "sweeps" / sweep["id"] / "data.zarr"
+    files = {path.relative_to(stored) for path in stored.rglob("*") if path.is_file()}
+    assert len(files) > 100
+    for file in files:
+        assert (tmp_path / "copy" / file).read_bytes() == (stored / file).read_bytes()
+
+
+def test_models_are_listed_and_described():
+    assert "scaling" in invoke("models")
+    assert "kappa_sd" in invoke("models", "scaling")
+    assert json.loads(invoke("models", "scaling", "--json"))["name"] == "scaling"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["models", "scalin"], "did you mean 'scaling'"),
+        (["watch", "0123456789abcdef", "--url", "http://127.0.0.1:9"], "start one with"),
+    ],
+)
+def test_a_mistake_is_a_message_and_exit_code_2(arguments, message, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["delocal", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")
+
+
+def test_a_wrong_request_lists_every_mistake(tmp_path, monkeypatch, capsys):
+    path = tmp_path / "wrong.json"
+    path.write_text(json.dumps({**REQUEST, "models": ["scalin"], "axes": {"T": [-1]}}))
+    monkeypatch.setattr("sys.argv", ["delocal", "run", str(path), "-o", str(tmp_path / "x")])
+    with pytest.raises(SystemExit):
+        cli.main()
+    assert "models.0: no model 'scalin'" in capsys.readouterr().err
+
+
+def test_the_table_of_the_demonstration_agrees_with_the_paper():
+    ds = evaluate(
+        "scaling", d=[2, 3], alpha=[3.0], beta=[3.0], T=[1e-6, 1e-5, 1e-4], W=[1.0, 2.0, 4.0]
+    )
+    table = exponent_table(ds)
+    fits, exact, paper = ([*table.columns[i].cells] for i in (3, 4, 5))
+    assert len(fits) == 2 * sum(map(len, PAPER.values()))
+    for fit, formula, printed in zip(fits, exact, paper, strict=True):
+        numerator, _, denominator = printed.partition("/")
+        expected = int(numerator) / int(denominator or 1)
+        assert float(fit) == pytest.approx(expected, abs=1e-6)
+        assert float(formula) == pytest.approx(expected, abs=1e-6)

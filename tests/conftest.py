@@ -1,0 +1,81 @@
+"""A small model of every feature a model may have, put in place of the real ones."""
+
+import numpy as np
+import pytest
+import xarray as xr
+
+from delocal.physics.model import STATUS, Model, Option, Parameter, Status, Variable
+
+NAMESPACES = ("delocal.workers.plan", "delocal.workers.dataset", "delocal.service.request")
+
+
+def oscillator(parameters, options):
+    """Levels of an oscillator; beyond x = 5 it does not exist."""
+    x, n, scale = (np.asarray(parameters[name], dtype=float) for name in ("x", "n", "scale"))
+    half = 0.5 if options["zero_point"] == "yes" else 0.0
+    inside = x <= 5
+    results = {
+        "status": np.where(inside, Status.DONE, Status.OUTSIDE_DOMAIN),
+        "energy": np.where(inside, scale * (n + half) * np.exp(-x), np.nan),
+        "slopes": np.stack(np.broadcast_arrays(scale, n + half), axis=-1),
+        "parity": n % 2,
+        "spacing": scale,
+    }
+    if "size" in parameters:
+        results["filling"] = parameters["size"] * x
+    return results
+
+
+@pytest.fixture
+def toy():
+    """Extra dimensions, flags, options, an optional parameter, variables of few parameters."""
+    return Model(
+        name="toy",
+        version="1",
+        kind="closed-form",
+        title="An oscillator",
+        reference="No paper (2000)",
+        parameters=(
+            Parameter("x", "place", "length", minimum=0, maximum=10),
+            Parameter("n", "level", "1", minimum=1, maximum=9, integer=True),
+            Parameter("scale", "frequency", "energy", minimum=0, open_bounds=True, default=2.0),
+            Parameter("size", "size", "length", minimum=0, open_bounds=True, optional=True),
+        ),
+        variables=(
+            STATUS,
+            Variable("energy", "energy of the level", "energy", "No paper (2000), Eq. (1)"),
+            Variable("slopes", "slopes", "1", depends=("n", "scale"), dims=("wrt",)),
+            Variable("parity", "parity", depends=("n",), dtype="int8", flags={"even": 0, "odd": 1}),
+            Variable("spacing", "distance of levels", "energy", depends=("scale",)),
+            Variable("filling", "filling", needs="size"),
+        ),
+        evaluate=oscillator,
+        options=(Option("zero_point", ("yes", "no"), "whether half a quantum is added"),),
+        coordinates={"wrt": ("n", "scale")},
+    )
+
+
+@pytest.fixture
+def install(monkeypatch):
+    """Return a function that makes its arguments the only models there are."""
+
+    def put(*models):
+        known = {model.name: model for model in models}
+        for namespace in NAMESPACES:
+            monkeypatch.setattr(f"{namespace}.load_models", lambda: known)
+
+    return put
+
+
+@pytest.fixture
+def contents():
+    """Return a function that reads a model of a store: all that two equal sweeps share."""
+
+    def read(store, model):
+        ds = xr.open_zarr(store.zarr_path / model, chunks=None)
+        return {
+            str(name): (array.dims, str(array.dtype), array.values.tobytes(), array.attrs)
+            for name, array in ds.drop_vars("wrt").variables.items()
+        }
+
+    return read

@@ -1,0 +1,213 @@
+"""The dispatcher against executors that fail, crash and race."""
+
+import threading
+import time
+
+import pytest
+
+from delocal.service import dispatcher as dispatching
+from delocal.service.dispatcher import TASKS_PER_SLOT, Dispatcher
+from delocal.service.ledger import Ledger
+from delocal.service.request import SweepRequest
+from delocal.service.states import SweepState
+from delocal.workers.block import Task, run_block, run_task
+from delocal.workers.local import LocalExecutor, run_plan
+from delocal.workers.store import Receipt, SweepStore
+
+
+def plan(t=0.02, cells=40, block_cells=5):
+    content = {
+        "models": ["scaling"],
+        "axes": {"T": {"geomspace": [1e-6, 1e-2, cells]}},
+        "fixed": {"d": 2, "alpha": 3, "beta": 3, "W": 1, "t": t},
+    }
+    return SweepRequest.parse(content).plan(block_cells=block_cells)
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    yield ledger
+    ledger.close()
+
+
+@pytest.fixture
+def start(ledger, tmp_path):
+    started = []
+
+    def _start(executor):
+        dispatcher = Dispatcher(ledger, executor, tmp_path / "sweeps")
+        dispatcher.start()
+        started.append(dispatcher)
+        return dispatcher
+
+    yield _start
+    for dispatcher in started:
+        dispatcher.stop()
+
+
+def enter(ledger, tmp_path, plan):
+    (tmp_path / "sweeps").mkdir(exist_ok=True)
+    store = SweepStore(tmp_path / "sweeps" / plan.sweep_id)
+    store.create(plan)
+    ledger.add(plan, name="", tags=[], request={})
+    return store
+
+
+def wait(ledger, sweep_id, seconds=30):
+    end = time.monotonic() + seconds
+    while not ledger.sweep(sweep_id).state.ended:
+        assert time.monotonic() < end, ledger.sweep(sweep_id)
+        time.sleep(0.01)
+    return ledger.sweep(sweep_id)
+
+
+class ThreadExecutor:
+    """Runs each task in a thread of its own; counts how many there are at a time."""
+
+    slots = 2
+    description = "threads"
+
+    def __init__(self, run=run_task):
+        self.run, self.running, self.most, self.tasks = run, 0, 0, []
+        self.lock = threading.Lock()
+
+    def submit(self, task, done):
+        with self.lock:
+            self.running += 1
+            self.most = max(self.most, self.running)
+            self.tasks.append(task)
+
+        def work():
+            try:
+                outcome = self.run(task)
+            except Exception as error:
+                outcome = error
+            with self.lock:
+                self.running -= 1
+            done(task, outcome)
+
+        threading.Thread(target=work).start()
+
+    def close(self):
+        pass
+
+
+def test_a_sweep_is_computed_to_the_bytes_of_the_local_run(ledger, tmp_path, start):
+    store = enter(ledger, tmp_path, plan())
+    start(LocalExecutor())
+    assert wait(ledger, plan().sweep_id).state == SweepState.DONE
+    reference = run_plan(plan(), tmp_path / "reference").open_model("scaling").load()
+    found = store.open_model("scaling").load()
+    assert {n: v.values.tobytes() for n, v in found.data_vars.items()} == {
+        n: v.values.tobytes() for n, v in reference.data_vars.items()
+    }
+
+
+def test_what_is_in_flight_is_bounded(ledger, tmp_path, start):
+    enter(ledger, tmp_path, plan(cells=200, block_cells=2))
+    executor = ThreadExecutor(lambda task: (time.sleep(0.005), run_task(task))[1])
+    start(executor)
+    wait(ledger, plan(cells=200, block_cells=2).sweep_id)
+    assert 1 < executor.most <= TASKS_PER_SLOT * executor.slots
+
+
+def test_a_task_that_fails_once_is_tried_again_block_by_block(ledger, tmp_path, start):
+    seen = set()
+
+    def fail_first(task):
+        if not seen & set(task.blocks):
+            seen.update(task.blocks)
+            raise OSError("the disk hiccuped")
+        return run_task(task)
+
+    executor = ThreadExecutor(fail_first)
+    enter(ledger, tmp_path, plan())
+    start(executor)
+    sweep = wait(ledger, plan().sweep_id)
+    assert (sweep.state, sweep.counts) == (SweepState.DONE, {"done": 40})
+    again = executor.tasks[-8:]  # every block failed once, then came alone
+    assert sorted(task.blocks for task in again) == [(b,) for b in range(8)]
+
+
+def test_a_poison_block_is_stored_as_failed_and_its_neighbours_are_done(ledger, tmp_path, start):
+    def poisoned(task):
+        if 3 in task.blocks:
+            raise RuntimeError("killed worker")
+        return run_task(task)
+
+    store = enter(ledger, tmp_path, plan())
+    executor = ThreadExecutor(poisoned)
+    start(executor)
+    sweep = wait(ledger, plan().sweep_id)
+    assert sweep.state == SweepState.FAILED
+    assert sweep.counts == {"done": 35, "failed": 5}
+    assert sum(3 in task.blocks for task in executor.tasks) == dispatching.ATTEMPTS
+    ds = store.open_model("scaling").load()
+    assert (ds.status.values[15:20] == 4).all()
+    assert ds.kappa_sd.isnull().values.tolist() == [15 <= i < 20 for i in range(40)]
+    assert "killed worker" in ledger.failures(sweep.id)[0]["error"]
+
+
+def test_two_dispatchers_on_one_ledger_do_each_block_once(ledger, tmp_path, start):
+    sweep = plan(cells=200, block_cells=2)
+    enter(ledger, tmp_path, sweep)
+    executors = [ThreadExecutor(), ThreadExecutor()]
+    for executor in executors:
+        start(executor)
+    wait(ledger, sweep.sweep_id)
+    done = [block for e in executors for task in e.tasks for block in task.blocks]
+    assert sorted(done) == list(range(100))
+
+
+def test_a_small_sweep_does_not_wait_for_a_large_one(ledger, tmp_path, start):
+    large, small = plan(cells=300, block_cells=1), plan(t=0.03)
+    enter(ledger, tmp_path, large)
+    start(ThreadExecutor(lambda task: (time.sleep(0.02 * len(task.blocks)), run_task(task))[1]))
+    time.sleep(0.2)
+    enter(ledger, tmp_path, small)
+    wait(ledger, small.sweep_id)
+    assert not ledger.sweep(large.sweep_id).state.ended
+    wait(ledger, large.sweep_id)
+
+
+def test_a_restart_takes_up_what_the_dead_service_left(ledger, tmp_path, start, monkeypatch):
+    sweep = plan()
+    store = enter(ledger, tmp_path, sweep)
+    lease = ledger.lease(sweep.sweep_id, "dead", 4, time.time() + 0.5)
+    assert lease.blocks == (0, 1, 2, 3)
+    stored = run_block(store, "scaling", 0)  # written, but the service died before recording it
+    start(LocalExecutor())
+    assert wait(ledger, sweep.sweep_id).state == SweepState.DONE
+    assert ledger.checksums(sweep.sweep_id)["scaling", 0] == stored.checksum
+
+
+def test_a_locked_ledger_does_not_kill_the_dispatcher(ledger, tmp_path, start, monkeypatch):
+    enter(ledger, tmp_path, plan())
+    broken = {"left": 2}
+    active = ledger.active
+
+    def sometimes():
+        if broken["left"]:
+            broken["left"] -= 1
+            raise OSError("database is locked")
+        return active()
+
+    monkeypatch.setattr(ledger, "active", sometimes)
+    start(LocalExecutor())
+    assert wait(ledger, plan().sweep_id).state == SweepState.DONE
+    assert broken["left"] == 0
+
+
+def test_tasks_take_about_a_second_and_leave_work_for_every_slot(ledger, tmp_path):
+    sweep = plan(cells=1000, block_cells=10)
+    enter(ledger, tmp_path, sweep)
+    dispatcher = Dispatcher(ledger, ThreadExecutor(), tmp_path / "sweeps")
+    assert len(sweep.parts[0].blocks) == 125
+    assert dispatcher._blocks_per_task(sweep.sweep_id) == 32  # cheap: a quarter for each of 2 slots
+    lease = ledger.lease(sweep.sweep_id, dispatcher.owner, 1, time.time() + 60)
+    root = str(dispatcher.store(sweep.sweep_id).root)
+    receipts = run_task(Task(root, sweep.digest, "scaling", lease.blocks))
+    slow = [Receipt(r.model, r.block, r.checksum, r.counts, 0.2) for r in receipts]
+    ledger.record(sweep.sweep_id, dispatcher.owner, slow, 8, "1")
+    assert dispatcher._blocks_per_task(sweep.sweep_id) == 5  # 0.2 s a block: five make a second

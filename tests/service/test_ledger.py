@@ -1,0 +1,189 @@
+"""The ledger: each block once, whoever asks, and nothing lost when an owner dies."""
+
+import threading
+import time
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.migration import MigrationContext
+
+from delocal.service.ledger import Ledger
+from delocal.service.request import SweepRequest
+from delocal.service.states import BLOCK_MOVES, MOVES, BlockState, SweepState
+from delocal.service.tables import tables
+from delocal.workers.store import Receipt
+
+REQUEST = SweepRequest.parse(
+    {
+        "models": ["scaling"],
+        "axes": {"T": {"geomspace": [1e-6, 1e-2, 40]}},
+        "fixed": {"d": 2, "alpha": 3, "beta": 3, "W": 1},
+    }
+)
+PLAN = REQUEST.plan(block_cells=5)  # 8 blocks of 5 cells
+ID = PLAN.sweep_id
+LATER = 60.0
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+    yield ledger
+    ledger.close()
+
+
+def add(ledger, **lease):
+    return ledger.add(PLAN, name="test", tags=["a"], request={"models": ["scaling"]}, **lease)
+
+
+def receipt(block, seconds=0.1, **counts):
+    return Receipt("scaling", block, f"{block:08x}", counts or {"done": 5}, seconds)
+
+
+def record(ledger, owner, *blocks):
+    ledger.record(ID, owner, [receipt(b) for b in blocks], 5 * len(blocks), "1")
+
+
+def test_a_sweep_is_entered_once(ledger):
+    assert add(ledger)
+    assert not add(ledger)
+    assert [sweep.id for sweep in ledger.newest()] == [ID]
+    record = ledger.sweep(ID)
+    assert (record.state, record.cells, record.blocks) == (SweepState.QUEUED, 40, 8)
+    assert record.counts == {"not_computed": 40}
+
+
+def test_blocks_are_leased_once(ledger):
+    add(ledger)
+    first = ledger.lease(ID, "a", 3, time.time() + LATER)
+    second = ledger.lease(ID, "b", 99, time.time() + LATER)
+    assert first.blocks == (0, 1, 2)
+    assert second.blocks == (3, 4, 5, 6, 7)
+    assert ledger.lease(ID, "c", 1, time.time() + LATER) is None
+    assert ledger.sweep(ID).state == SweepState.RUNNING
+
+
+def test_many_owners_at_once_never_share_a_block(ledger):
+    add(ledger)
+    taken, lock = [], threading.Lock()
+
+    def work(owner):
+        while lease := ledger.lease(ID, owner, 1, time.time() + LATER):
+            with lock:
+                taken.extend(lease.blocks)
+            record(ledger, owner, *lease.blocks)
+
+    threads = [threading.Thread(target=work, args=(f"owner{i}",)) for i in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(taken) == list(range(8))
+    assert ledger.sweep(ID).state == SweepState.DONE
+    assert ledger.sweep(ID).counts == {"done": 40}
+
+
+def test_a_lease_that_ran_out_is_taken_over_and_the_late_result_ignored(ledger):
+    add(ledger)
+    ledger.lease(ID, "dead", 8, time.time() - 1)
+    assert ledger.lease(ID, "alive", 8, time.time() + LATER).blocks == (0,)  # tried before: alone
+    record(ledger, "dead", 0)
+    assert ledger.sweep(ID).blocks_done == 0
+    record(ledger, "alive", 0)
+    record(ledger, "alive", 0)  # twice changes nothing
+    assert ledger.sweep(ID).blocks_done == 1
+    assert ledger.checksums(ID) == {("scaling", 0): "00000000"}
+
+
+def test_renewing_keeps_a_lease(ledger):
+    add(ledger)
+    ledger.lease(ID, "a", 8, time.time() - 1)
+    ledger.renew("a", time.time() + LATER)
+    assert ledger.lease(ID, "b", 8, time.time() + LATER) is None
+
+
+def test_a_released_block_comes_back_alone_with_its_attempts_counted(ledger):
+    add(ledger)
+    ledger.lease(ID, "a", 8, time.time() + LATER)
+    ledger.release(ID, "a", "scaling", 2)
+    ledger.release(ID, "a", "scaling", 5)
+    assert ledger.attempts(ID, "scaling", 2) == 1
+    assert ledger.lease(ID, "b", 8, time.time() + LATER).blocks == (2,)
+    assert ledger.attempts(ID, "scaling", 2) == 2
+
+
+def test_a_release_by_another_owner_does_nothing(ledger):
+    add(ledger)
+    ledger.lease(ID, "a", 8, time.time() + LATER)
+    ledger.release(ID, "b", "scaling", 2)
+    assert ledger.lease(ID, "b", 8, time.time() + LATER) is None
+
+
+def test_a_block_given_up_fails_the_sweep_which_goes_on(ledger):
+    add(ledger)
+    ledger.lease(ID, "a", 8, time.time() + LATER)
+    failure = {"cell": None, "parameters": {}, "error": "killed", "traceback": ""}
+    lost = Receipt("scaling", 3, "", {"failed": 5}, 0.0, (failure,))
+    ledger.give_up(ID, "a", lost, "killed")
+    assert ledger.sweep(ID).state == SweepState.RUNNING
+    record(ledger, "a", *(b for b in range(8) if b != 3))
+    sweep = ledger.sweep(ID)
+    assert sweep.state == SweepState.FAILED
+    assert sweep.counts == {"done": 35, "failed": 5}
+    assert [f["error"] for f in ledger.failures(ID)] == ["killed"]
+
+
+def test_events_are_ordered_and_continue_where_asked(ledger):
+    add(ledger)
+    ledger.lease(ID, "a", 8, time.time() + LATER)
+    record(ledger, "a", *range(4))
+    record(ledger, "a", *range(4, 8))
+    kinds = [event.kind for event in ledger.events(ID)]
+    assert kinds == ["queued", "running", "progress", "progress", "done"]
+    ids = [event.id for event in ledger.events(ID)]
+    assert ids == sorted(set(ids))
+    assert [event.kind for event in ledger.events(ID, after=ids[2])] == ["progress", "done"]
+
+
+def test_measured_cost_is_the_mean_over_cells(ledger):
+    add(ledger)
+    assert ledger.seconds_per_cell("scaling", "1") is None
+    ledger.lease(ID, "a", 8, time.time() + LATER)
+    record(ledger, "a", 0, 1)
+    assert ledger.seconds_per_cell("scaling", "1") == pytest.approx(0.02)
+
+
+def test_migrations_give_the_tables_that_the_code_has(ledger):
+    with ledger.engine.connect() as connection:
+        differences = compare_metadata(MigrationContext.configure(connection), tables)
+    assert differences == []
+
+
+def test_sqlite_is_in_wal_mode_and_writers_begin_immediate(ledger):
+    with ledger.engine.connect() as connection:
+        assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
+        assert connection.execute(sa.text("PRAGMA busy_timeout")).scalar() == 10_000
+
+
+def test_a_ledger_opens_again_with_its_content(tmp_path):
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    first = Ledger(url)
+    add(first)
+    first.close()
+    second = Ledger(url)
+    assert second.sweep(ID).cells == 40
+    second.close()
+
+
+@pytest.mark.parametrize("moves", [MOVES, BLOCK_MOVES])
+def test_every_state_has_its_moves_and_ends_are_final(moves):
+    states = type(next(iter(moves)))
+    assert set(moves) == set(states)
+    reachable = set().union(*moves.values()) | {next(iter(states))}
+    assert reachable == set(states)
+
+
+def test_a_block_ends_done_or_failed():
+    ends = {state for state, targets in BLOCK_MOVES.items() if not targets}
+    assert ends == {BlockState.DONE, BlockState.FAILED}

@@ -1,0 +1,42 @@
+"""The code behind every benchmark and every long statistic runs, small, with each test run."""
+
+import json
+
+import pytest
+
+from benchmarks import kernel, queries, sweep
+from benchmarks.report import Row, publish
+from validation import scaling
+
+COLUMNS = ["name", "value", "bar", "better", "holds", "command"]
+SMALL = (3, 4, 70, 70)
+
+
+@pytest.mark.parametrize(
+    "rows",
+    [
+        lambda: kernel.rows(side=1),
+        lambda: sweep.rows(SMALL, repeats=1, naive=20, idle_seconds=0.2),
+        lambda: queries.rows(SMALL, repeats=2),
+    ],
+    ids=["kernel", "sweep", "queries"],
+)
+def test_the_benchmarks_run(rows):
+    found = rows()
+    assert len(found) >= 2
+    for row in found:
+        assert row.value > 0 or "tasks" in row.name or "idle" in row.name, row
+        assert list(row.as_dict()) == COLUMNS
+
+
+def test_the_long_statistics_hold_on_a_few_points():
+    for row in scaling.rows(samples=30, slopes=2):
+        assert row.holds, row
+
+
+def test_a_table_is_published_as_json(tmp_path):
+    rows = [Row("fast", 2.0, 1.0, "higher", "c"), Row("slow", 2.0, 1.0, "lower", "c")]
+    assert not publish(rows, tmp_path / "results.json", {"numpy": "2"})
+    content = json.loads((tmp_path / "results.json").read_text())
+    assert [row["holds"] for row in content["rows"]] == [True, False]
+    assert publish(rows[:1], tmp_path / "results.json", {})

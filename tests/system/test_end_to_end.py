@@ -1,0 +1,130 @@
+"""The promises: the same bytes on every way, and nothing lost to a killed service."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+import delocal
+from delocal.api.client import Client
+from delocal.api.demo import serving
+from delocal.service.settings import ClusterSettings, Settings
+from delocal.workers import plan as planning
+from delocal.workers.store import SweepStore
+
+REQUEST = {
+    "models": ["scaling"],
+    "axes": {
+        "d": [2, 3],
+        "alpha": {"linspace": [2.2, 7.0, 13]},
+        "beta": {"linspace": [2.05, 6.0, 11]},
+        "T": {"geomspace": [1e-6, 1e-2, 20]},
+        "W": {"geomspace": [1, 4, 3]},
+    },
+    "exclude": [{"alpha": {"lt": "beta"}}],
+}
+CELLS = 2 * 13 * 11 * 20 * 3
+
+
+def arrays(ds):
+    """Return every array of a dataset by name: type, shape, bytes."""
+    return {
+        str(name): (str(v.dtype), v.shape, v.values.tobytes())
+        for name, v in ds.load().variables.items()
+        if v.dtype.kind in "fi"
+    }
+
+
+@pytest.fixture(scope="module")
+def reference():
+    found = arrays(delocal.run(REQUEST)["scaling"].to_dataset())
+    assert len(found) > 60
+    return found
+
+
+@pytest.mark.parametrize("block_cells", [500, 2_222, 200_000])
+def test_block_size_does_not_change_a_byte(reference, block_cells):
+    tree = delocal.run(REQUEST, block_cells=block_cells)
+    assert arrays(tree["scaling"].to_dataset()) == reference
+
+
+@pytest.mark.parametrize(
+    ("kind", "workers", "block_cells"),
+    [("local", 1, 4_000), ("local", 2, 1_000), ("none", None, 2_222)],
+)
+def test_rest_gives_the_bytes_of_a_local_run(
+    reference, tmp_path, monkeypatch, kind, workers, block_cells
+):
+    monkeypatch.setattr(planning, "BLOCK_CELLS", block_cells)
+    cluster = ClusterSettings(kind=kind, workers=workers)
+    with serving(Settings(data=tmp_path, cluster=cluster)) as (url, service), Client(url) as client:
+        sweep = client.submit(REQUEST).wait()
+        assert sweep.status()["blocks"]["total"] > 3
+        assert arrays(sweep.open()["scaling"].to_dataset()) == reference
+        store = service.sweeps.store(sweep.id)
+        assert arrays(store.open_model("scaling")) == reference
+        checksums = service.ledger.checksums(sweep.id)
+        assert {b: store.receipt("scaling", b).checksum for _, b in checksums} == {
+            b: checksum for (_, b), checksum in checksums.items()
+        }
+
+
+def start_service(data, port, cluster="none"):
+    environment = {
+        **os.environ,
+        "DELOCAL_CLUSTER__KIND": cluster,
+        "PYTHONPATH": os.pathsep.join(sys.path),
+    }
+    code = (
+        "import delocal.workers.plan as p, delocal.workers.block as b, time;"
+        "import delocal.service.dispatcher as d; d.TASK_SECONDS = 1e-9;"
+        "p.BLOCK_CELLS = 200; run = b.run_block;"
+        "b.run_block = lambda *a: (time.sleep(0.03), run(*a))[1];"
+        "from delocal.api.cli import main; main()"
+    )
+    command = [sys.executable, "-c", code, "serve", "--port", str(port), "--data", str(data)]
+    return subprocess.Popen(command, env=environment, stderr=subprocess.DEVNULL)
+
+
+def connect_when_up(url):
+    end = time.monotonic() + 30
+    while True:
+        try:
+            return delocal.connect(url)
+        except ConnectionError:
+            assert time.monotonic() < end
+            time.sleep(0.05)
+
+
+def test_a_service_killed_halfway_finishes_after_a_restart_to_the_same_bytes(reference, tmp_path):
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    url = f"http://127.0.0.1:{port}"
+    first = start_service(tmp_path, port)
+    with connect_when_up(url) as client:
+        sweep = client.submit(REQUEST)
+        while (done := sweep.status()["blocks"]["done"]) < 8:
+            time.sleep(0.01)
+        assert done < sweep.status()["blocks"]["total"] / 2
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+    store = SweepStore(tmp_path / "sweeps" / sweep.id)
+    kept = {path: path.stat().st_mtime_ns for path in store.root.rglob("receipts/**/*.json")}
+    assert kept
+    second = start_service(tmp_path, port)
+    try:
+        with connect_when_up(url) as client:
+            status = client.sweep(sweep.id).wait(timeout=90).status()
+            assert status["state"] == "done"
+            assert sum(status["cells"].values()) == 2 * CELLS  # the total, and its parts
+            assert "not_computed" not in status["cells"]
+    finally:
+        second.terminate()
+        second.wait(timeout=30)
+    assert arrays(store.open_model("scaling")) == reference
+    assert {path: path.stat().st_mtime_ns for path in kept} == kept  # nothing computed twice

@@ -1,0 +1,1 @@
+"""The long statistics: what the theory's statements come to, over many random points."""
