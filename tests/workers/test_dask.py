@@ -137,19 +137,24 @@ def wait_for_reader(folder):
     raise TimeoutError("no worker took the task")
 
 
+def reader(folder):
+    """Return the process that has the pipe open; it may be opening it just now."""
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        for process in psutil.Process().children(recursive=True):
+            if any(str(folder / "plan.json") in file for file in open_files(process)):
+                return process
+        time.sleep(0.02)
+    raise TimeoutError("no process has the pipe open")
+
+
 def test_a_task_whose_worker_dies_is_reported_and_the_next_one_runs(
     executor, plan, store, tmp_path
 ):
     outcomes = queue.Queue()
     executor.submit(hang(tmp_path / "pipe", plan), lambda *outcome: outcomes.put(outcome))
     end = wait_for_reader(tmp_path / "pipe")
-    reading = [
-        process
-        for process in psutil.Process().children(recursive=True)
-        if any("pipe/plan.json" in file for file in open_files(process))
-    ]
-    assert len(reading) == 1
-    reading[0].kill()
+    reader(tmp_path / "pipe").kill()
     _, error = outcomes.get(timeout=PATIENCE)
     os.close(end)
     assert "Killed" in type(error).__name__
