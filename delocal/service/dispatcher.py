@@ -14,7 +14,7 @@ import structlog
 
 from delocal.service.ledger import Lease, Ledger
 from delocal.workers.block import Task, failure_of, store_failed_block
-from delocal.workers.local import Executor, Outcome
+from delocal.workers.local import ClusterLost, Executor, Outcome
 from delocal.workers.plan import model_of
 from delocal.workers.store import Receipt, SweepStore
 
@@ -50,6 +50,7 @@ class Dispatcher:
 
     def start(self) -> None:
         """Start to work."""
+        self.wake()
         self._thread.start()
 
     def wake(self) -> None:
@@ -57,11 +58,12 @@ class Dispatcher:
         self._outcomes.put(None)
 
     def stop(self) -> None:
-        """Stop; what is in flight stays leased and is taken up by the next service."""
+        """Stop; what is in flight is given back, for the next service to take up."""
         self._stopping.set()
         self.wake()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
+        self._ledger.release_all(self.owner)
 
     def store(self, sweep_id: str) -> SweepStore:
         """Return the store of a sweep."""
@@ -85,25 +87,39 @@ class Dispatcher:
         while not self._stopping.is_set():
             try:
                 self._step()
+            except ClusterLost as error:
+                log.warning("no cluster; trying again", error=str(error))
+                self._stopping.wait(1.0)
             except Exception:
                 # The ledger may be locked or its disk full for a while; nothing is lost by waiting.
                 log.exception("dispatcher step failed; trying again")
                 self._stopping.wait(1.0)
 
     def _step(self) -> None:
+        self._settle_finished()
+        if self._in_flight and time.monotonic() - self._renewed > RENEW_SECONDS:
+            self._ledger.renew(self.owner, time.time() + LEASE_SECONDS)
+            self._renewed = time.monotonic()
         self._fill()
+
+    def _settle_finished(self) -> None:
+        """Wait up to a second for a task to finish or a call to `wake`; settle what has."""
         try:
             finished = self._outcomes.get(timeout=1.0)
             while True:
                 if finished is not None:
-                    self._in_flight -= 1
-                    self.settle(*finished)
+                    self._settle_or_keep(*finished)
                 finished = self._outcomes.get_nowait()
         except queue.Empty:
             pass
-        if self._in_flight and time.monotonic() - self._renewed > RENEW_SECONDS:
-            self._ledger.renew(self.owner, time.time() + LEASE_SECONDS)
-            self._renewed = time.monotonic()
+
+    def _settle_or_keep(self, lease: Lease, outcome: Outcome) -> None:
+        try:
+            self.settle(lease, outcome)
+        except Exception:  # the ledger did not take it: it stays to be settled
+            self._outcomes.put((lease, outcome))
+            raise
+        self._in_flight -= 1
 
     def _fill(self) -> None:
         """Submit tasks until the window is full or no sweep wants more."""
@@ -126,7 +142,7 @@ class Dispatcher:
         self._in_flight += 1
         try:
             self._executor.submit(task, lambda _, outcome: self._outcomes.put((lease, outcome)))
-        except Exception as error:  # the cluster is not there: the blocks go back
+        except ClusterLost as error:  # the blocks go back
             self._outcomes.put((lease, error))
             raise
         return True
@@ -148,13 +164,16 @@ class Dispatcher:
     def _settle_failure(self, lease: Lease, error: BaseException) -> None:
         """Give the blocks of a failed task back; one that failed too often is stored as failed."""
         what = "".join(traceback.format_exception_only(error)).strip()
-        log.warning("task failed", sweep=lease.sweep_id, blocks=lease.blocks, error=what)
+        log.warning("task failed", sweep=lease.sweep_id, blocks=len(lease.blocks), error=what)
+        lost = isinstance(error, ClusterLost)
         for block in lease.blocks:
-            if self._ledger.attempts(lease.sweep_id, lease.model, block) >= ATTEMPTS:
+            if not lost and self._ledger.attempts(lease.sweep_id, lease.model, block) >= ATTEMPTS:
                 receipt = self._failed_receipt(lease, block, error)
                 self._ledger.give_up(lease.sweep_id, self.owner, receipt, what)
             else:
-                self._ledger.release(lease.sweep_id, self.owner, lease.model, block)
+                self._ledger.release(
+                    lease.sweep_id, self.owner, lease.model, block, counts=not lost
+                )
 
     def _failed_receipt(self, lease: Lease, block: int, error: BaseException) -> Receipt:
         try:

@@ -222,8 +222,19 @@ class Ledger:
                 _add_event(db, sweep_id, "block_failed", data)
                 self._advance(db, sweep_id, [receipt])
 
-    def release(self, sweep_id: str, owner: str, model: str, block: int) -> None:
-        """Give a leased block back after a failed task, to be tried again."""
+    def release_all(self, owner: str) -> None:
+        """Give every block of `owner` back; those that are stored meanwhile are not repeated."""
+        with self._write() as db:
+            db.execute(
+                blocks.update()
+                .where(blocks.c.owner == owner, blocks.c.state == BlockState.LEASED)
+                .values(state=BlockState.QUEUED, owner=None, lease_until=None)
+            )
+
+    def release(
+        self, sweep_id: str, owner: str, model: str, block: int, *, counts: bool = True
+    ) -> None:
+        """Give a leased block back, to be tried again; the attempt `counts` if it was at fault."""
         with self._write() as db:
             db.execute(
                 blocks.update()
@@ -232,7 +243,12 @@ class Ledger:
                     blocks.c.owner == owner,
                     blocks.c.state == BlockState.LEASED,
                 )
-                .values(state=BlockState.QUEUED, owner=None, lease_until=None)
+                .values(
+                    state=BlockState.QUEUED,
+                    owner=None,
+                    lease_until=None,
+                    attempt=blocks.c.attempt - (0 if counts else 1),
+                )
             )
 
     def attempts(self, sweep_id: str, model: str, block: int) -> int:

@@ -10,10 +10,11 @@ import logging
 from typing import Any
 
 import dask
-from distributed import Client, Future, LocalCluster
+from distributed import CancelledError, Client, Future, LocalCluster
+from distributed.comm.core import CommClosedError
 
 from delocal.workers.block import Task, run_task
-from delocal.workers.local import Done, Outcome
+from delocal.workers.local import ClusterLost, Done, Outcome
 
 # An idle cluster with the defaults costs 7 % of a core; with these about 1 %.
 QUIET = {
@@ -70,7 +71,7 @@ class DaskExecutor:
 
     @property
     def slots(self) -> int:
-        """Number of worker threads now; OSError if the scheduler does not answer."""
+        """Number of worker threads now; ClusterLost if the scheduler does not answer."""
         return int(sum(self._connected().nthreads().values()))
 
     @property
@@ -82,14 +83,17 @@ class DaskExecutor:
         """Return a client that is connected: a scheduler may have been lost and be back."""
         if self._client.status != "running":
             self._client.close()
-            self._client = self._connect()
+            try:
+                self._client = self._connect()
+            except OSError as error:
+                raise ClusterLost(f"no scheduler answers at {self._address}") from error
         return self._client
 
     def _connect(self) -> Client:
         return Client(self._address, set_as_default=False, timeout=CONNECT_SECONDS)
 
     def submit(self, task: Task, done: Done) -> None:
-        """Send a task to the cluster; OSError if its scheduler does not answer."""
+        """Send a task to the cluster; ClusterLost if its scheduler does not answer."""
         self._submitted += 1
         key = f"{task.model}-{task.digest[:12]}-{task.blocks[0]}-{self._submitted}"
         future = self._connected().submit(run_task, task, key=key, pure=False, retries=0)
@@ -111,6 +115,8 @@ class DaskExecutor:
 def _outcome(future: Future) -> Outcome:
     try:
         receipts: Outcome = future.result()
-    except BaseException as error:  # a cancelled future raises outside Exception
+    except (CancelledError, CommClosedError) as error:  # what a lost scheduler leaves behind
+        return ClusterLost(str(error))
+    except Exception as error:
         return error
     return receipts

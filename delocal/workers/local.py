@@ -15,19 +15,23 @@ Outcome = list[Receipt] | BaseException
 Done = Callable[[Task, Outcome], None]
 
 
+class ClusterLost(OSError):
+    """The cluster went away or is not there: no fault of the task, which is run again."""
+
+
 class Executor(Protocol):
     """What can run tasks: `done(task, outcome)` is called once for each, from any thread."""
 
     @property
     def slots(self) -> int:
-        """How many tasks run at a time; 0 while there is nobody to run them."""
+        """How many tasks run at a time; ClusterLost if nobody can tell."""
 
     @property
     def description(self) -> str:
         """Where tasks run, in words."""
 
     def submit(self, task: Task, done: Done) -> None:
-        """Start a task."""
+        """Start a task; ClusterLost if there is nobody to send it to."""
 
     def close(self) -> None:
         """Stop; tasks that still run are given up."""

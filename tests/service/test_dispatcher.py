@@ -11,7 +11,7 @@ from delocal.service.ledger import Ledger
 from delocal.service.request import SweepRequest
 from delocal.service.states import SweepState
 from delocal.workers.block import Task, run_block, run_task
-from delocal.workers.local import LocalExecutor, run_plan
+from delocal.workers.local import ClusterLost, LocalExecutor, run_plan
 from delocal.workers.store import Receipt, SweepStore
 
 
@@ -197,6 +197,57 @@ def test_a_locked_ledger_does_not_kill_the_dispatcher(ledger, tmp_path, start, m
     start(LocalExecutor())
     assert wait(ledger, plan().sweep_id).state == SweepState.DONE
     assert broken["left"] == 0
+
+
+def test_an_outcome_that_the_ledger_did_not_take_is_settled_later(
+    ledger, tmp_path, start, monkeypatch
+):
+    enter(ledger, tmp_path, plan())
+    record, failed = ledger.record, []
+
+    def once_broken(*arguments):
+        if not failed:
+            failed.append(arguments)
+            raise OSError("database is locked")
+        record(*arguments)
+
+    monkeypatch.setattr(ledger, "record", once_broken)
+    executor = ThreadExecutor()
+    start(executor)
+    assert wait(ledger, plan().sweep_id).state == SweepState.DONE
+    assert failed
+    done = [block for task in executor.tasks for block in task.blocks]
+    assert sorted(done) == list(range(8))  # nothing was computed twice
+
+
+def test_a_cluster_that_is_away_costs_nothing_but_time(ledger, tmp_path, start):
+    class Away(ThreadExecutor):
+        away = 5  # more often than a block may be at fault
+
+        def submit(self, task, done):
+            if self.away:
+                self.away -= 1
+                raise ClusterLost("nobody answers")
+            super().submit(task, done)
+
+    enter(ledger, tmp_path, plan())
+    start(Away())
+    sweep = wait(ledger, plan().sweep_id)
+    assert (sweep.state, sweep.counts) == (SweepState.DONE, {"done": 40})
+
+
+def test_stopping_gives_what_is_in_flight_to_the_next_service(ledger, tmp_path, start):
+    enter(ledger, tmp_path, plan())
+    release = threading.Event()
+    first = start(ThreadExecutor(lambda task: (release.wait(30), run_task(task))[1]))
+    while not ledger.sweep(plan().sweep_id).state == SweepState.RUNNING:
+        time.sleep(0.01)
+    first.stop()
+    began = time.monotonic()
+    start(LocalExecutor())
+    wait(ledger, plan().sweep_id)
+    assert time.monotonic() - began < dispatching.LEASE_SECONDS / 2  # no lease had to run out
+    release.set()
 
 
 def test_tasks_take_about_a_second_and_leave_work_for_every_slot(ledger, tmp_path):
