@@ -1,0 +1,317 @@
+"""From where on the network of pseudo-spins percolates, and R1(T) measured.
+
+Drawn by `sample_dilute`, pseudo-spins of small x = t / (2 T R1**alpha) depend on one number,
+the reduced density ``rho' = rho_ps R2***d``: size and splitting follow laws without
+parameters. So the critical rho' is universal to (d, alpha, beta) and the `Interaction`, and so
+are N2 and the mean degree there. The exponent of R1(T) is then exact by scale invariance: that
+it comes out tests the code. What only all spins show is how shared spins and finite x move it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+from numpy.random import Generator
+from scipy.stats import poisson
+
+from delocal.physics.counting import pseudospin_density
+from delocal.physics.disorder import Ensemble
+from delocal.physics.networks import TAIL, Interaction, links_by_octave, network
+from delocal.physics.percolation import Growth, growth
+from delocal.physics.powers import Array
+from delocal.physics.pseudospins import PseudoSpins, sample_dilute
+from delocal.physics.splittings import peak_resonant_pseudospins, size_where
+
+Sampler = Callable[[Ensemble, float, float, Generator], PseudoSpins]
+Curve = Literal["either", "one", "all", "s2/s1"]
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A measured number and its standard error."""
+
+    value: float
+    stderr: float
+
+    def __str__(self) -> str:
+        return f"{self.value:.6g} +- {self.stderr:.1g}"
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """Where curves of two box sizes cross.
+
+    Parameters
+    ----------
+    density
+        Critical rho' = rho_ps R2***d.
+    crossing
+        Height of the curves there.
+    degree
+        Mean number of links of a pseudo-spin there, in the larger box.
+    peak
+        N2 there at the R2 of its maximum, with the full power law; for beta = d its plateau.
+    """
+
+    density: Estimate
+    crossing: Estimate
+    degree: Estimate
+    peak: Estimate
+
+
+def sample_growth(
+    ensemble: Ensemble,
+    R1: float,
+    size: float,
+    densities: Array,
+    rng: Generator,
+    interaction: Interaction = TAIL,
+) -> tuple[Growth, float]:
+    """Return how a dilute network grows up to the last of the `densities`, and its links.
+
+    Parameters
+    ----------
+    size
+        Edge of the box in units of R2*(R1).
+    densities
+        Reduced densities at which cluster sizes are recorded, increasing.
+
+    Returns
+    -------
+    growth
+        Numbers of sites and sizes; see `Growth`.
+    degree
+        Mean degree per unit of reduced density, that of all links at the end.
+    """
+    star, d = ensemble.interaction_radius(R1), ensemble.d
+    largest = densities[-1] * 1.05 + 5 * np.sqrt(densities[-1] / size**d)
+    denser = replace(ensemble, rho=_scale(ensemble, R1, largest))
+    pseudospins = sample_dilute(denser, R1, size * star, rng)
+    links = network(pseudospins, denser, R1, interaction)
+    marks = np.rint(densities * size**d).astype(np.int64)
+    grown = growth(pseudospins.midpoint, links.a, links.b, size * star, marks)
+    n = len(pseudospins)
+    return grown, 2 * len(links) / (n * (n - 1)) * size**d if n > 1 else 0.0
+
+
+def curve(growths: Sequence[Growth], densities: Array, size: float, d: int, kind: Curve) -> Array:
+    """Return a curve for each replica, shape (replicas, densities).
+
+    ``"either"``, ``"all"``: probability that a cluster wraps in any, in every direction, when
+    the number of sites is Poisson; ``"one"``: in a given direction; ``"s2/s1"``: ratio of the
+    two largest clusters.
+    """
+    if kind == "s2/s1":
+        return np.array([g.second / np.maximum(g.largest, 1) for g in growths])
+    first = {
+        "either": [[g.either] for g in growths],
+        "one": [g.first for g in growths],
+        "all": [[g.both] for g in growths],
+    }[kind]
+    sites = np.asarray(first)[:, :, None]
+    return np.asarray(poisson.sf(sites - 1, densities * size**d).mean(axis=1))
+
+
+def crossing(densities: Array, small: Array, large: Array) -> tuple[float, float]:
+    """Return where two mean curves cross, and how high; NaN if they do not.
+
+    Their difference is fitted by a parabola: take a window about as wide as their spread.
+    """
+    difference = large.mean(axis=0) - small.mean(axis=0)
+    middle = densities.mean()
+    c2, c1, c0 = np.polyfit(densities - middle, difference, 2)
+    inner = c1**2 - 4 * c2 * c0
+    if inner < 0:
+        return np.nan, np.nan
+    at = float(middle - 2 * c0 / (c1 + np.copysign(np.sqrt(inner), c1)))
+    if not densities[0] <= at <= densities[-1]:
+        return np.nan, np.nan
+    height = np.polyval(np.polyfit(densities - middle, large.mean(axis=0), 3), at - middle)
+    return at, float(height)
+
+
+def find_threshold(
+    ensemble: Ensemble,
+    R1: float,
+    sizes: tuple[float, float],
+    densities: Array,
+    replicas: tuple[int, int],
+    streams: Callable[[int], Generator],
+    *,
+    interaction: Interaction = TAIL,
+    kind: Curve = "s2/s1",
+    resamples: int = 200,
+) -> Threshold:
+    """Return the critical reduced density of the dilute network, from two sizes of the box.
+
+    Parameters
+    ----------
+    sizes
+        Edges of the smaller and the larger box in units of R2*.
+    densities
+        A window around the threshold, increasing.
+    replicas
+        How many of each size.
+    streams
+        Random numbers of a replica by its number: those of the smaller box come first.
+    kind
+        Which curves cross. Wrapping probabilities suit a cut network; with the full tail they
+        are small, and s2/s1 is better.
+    resamples
+        Bootstrap samples over replicas, for the standard errors.
+    """
+    numbers = range(replicas[0]), range(replicas[0], sum(replicas))
+    runs = [
+        [sample_growth(ensemble, R1, L, densities, streams(n), interaction) for n in which]
+        for L, which in zip(sizes, numbers, strict=True)
+    ]
+    small, large = (
+        curve([grown for grown, _ in of_size], densities, L, ensemble.d, kind)
+        for L, of_size in zip(sizes, runs, strict=True)
+    )
+    slope = np.array([degree for _, degree in runs[1]])
+    rng = streams(sum(replicas))
+    sampled = [
+        crossing(densities, small[_resample(rng, small)], large[_resample(rng, large)])
+        for _ in range(resamples)
+    ]
+    error = np.nanstd(sampled, axis=0, ddof=1) if np.isfinite(sampled).any() else [np.nan] * 2
+    at, height = crossing(densities, small, large)
+    relative = np.hypot(error[0] / at, _stderr(slope) / slope.mean())
+    return Threshold(
+        Estimate(at, float(error[0])),
+        Estimate(height, float(error[1])),
+        Estimate(at * float(slope.mean()), float(at * slope.mean() * relative)),
+        _peak_partners(ensemble, R1, Estimate(at, float(error[0]))),
+    )
+
+
+def measure_partners(
+    ensemble: Ensemble,
+    R1: float,
+    box: float,
+    streams: Sequence[Generator],
+    *,
+    edges: Array,
+    sampler: Sampler = sample_dilute,
+    interaction: Interaction = TAIL,
+) -> list[Estimate]:
+    """Return N2 between successive `edges` of R2, measured: links over pseudo-spins.
+
+    The error is that of a ratio of means over replicas.
+    """
+    links = np.empty((len(streams), len(edges) - 1))
+    sites = np.empty(len(streams))
+    for k, rng in enumerate(streams):
+        pseudospins = sampler(ensemble, R1, box, rng)
+        found = network(pseudospins, ensemble, R1, interaction)
+        links[k], sites[k] = links_by_octave(pseudospins, found, edges), len(pseudospins)
+    return [ratio(2 * links[:, k], sites) for k in range(len(edges) - 1)]
+
+
+def ratio(numerator: Array, denominator: Array) -> Estimate:
+    """Return the ratio of two means over replicas, with its error to first order."""
+    value = float(numerator.mean() / denominator.mean())
+    rest = numerator - value * denominator
+    return Estimate(value, float(_stderr(rest) / denominator.mean()))
+
+
+def measure_size(
+    ensemble: Ensemble,
+    streams: Sequence[Generator],
+    *,
+    box: float = 16.0,
+    c: float = 1.0,
+    steps: int = 2,
+    sampler: Sampler = sample_dilute,
+) -> Estimate:
+    """Return R1(T), where N2(R1, c R2*) = 1, measured.
+
+    N2 is measured at the exact R1(T) of the dilute network and extrapolated by its exponent,
+    N2 ~ R1**(D / beta), `steps` times; Eq. (21) with prefactor and error.
+
+    Parameters
+    ----------
+    box
+        Edge in units of R2*.
+    """
+    d, a, b = ensemble.d, ensemble.alpha, ensemble.beta
+    slope = ((a + b) * d - a * b) / b
+    R1, stderr = size_where(ensemble, 1.0, c=c), np.nan
+    for part in np.array_split(np.arange(len(streams)), steps):
+        star = ensemble.interaction_radius(R1)
+        octave = c * star * np.array([1.0, 2.0])
+        some = [streams[k] for k in part]
+        N2 = measure_partners(ensemble, R1, box * star, some, edges=octave, sampler=sampler)[0]
+        R1 *= N2.value ** (-1 / slope)
+        stderr = R1 * N2.stderr / N2.value / slope
+    return Estimate(float(R1), float(stderr))
+
+
+def delocalization_length(ensemble: Ensemble, wanted: float = 1.0, quantity: str = "N2") -> float:
+    """Return Lc = R2*(R1(T)), where N2 = 1 or, with ``quantity="density"``, rho' is critical."""
+    return ensemble.interaction_radius(size_where(ensemble, wanted, quantity))
+
+
+def optimal_energy(ensemble: Ensemble, wanted: float = 1.0, quantity: str = "N2") -> float:
+    """Return E* = t / R1(T)**alpha, Eq. (24) with prefactors; arguments as in `size_where`."""
+    return ensemble.pseudospin_energy(size_where(ensemble, wanted, quantity))
+
+
+def threshold_temperature(
+    ensemble: Ensemble, L: float, wanted: float = 1.0, quantity: str = "N2"
+) -> float:
+    """Return Tc(L), where Lc = L, Eq. (65) with prefactors; at most W/2.
+
+    NaN if the sample is smaller than Lc at T = W/2 already. The T of `ensemble` plays no part.
+    """
+    d, a, b = ensemble.d, ensemble.alpha, ensemble.beta
+    slope = a / ((a + b) * d - a * b)  # Lc ~ T**-slope
+    T = ensemble.W / 2
+    if delocalization_length(replace(ensemble, T=T), wanted, quantity) > L:
+        return np.nan
+    for _ in range(100):
+        off = np.log(delocalization_length(replace(ensemble, T=T), wanted, quantity) / L)
+        T = min(T * float(np.exp(off / slope)), ensemble.W / 2)
+        if abs(off) < 1e-11:
+            break
+    return float(T)
+
+
+def fit_exponent(x: Array, estimates: Sequence[Estimate]) -> tuple[Estimate, float]:
+    """Return d ln y / d ln x by weighted regression, and chi**2 per degree of freedom."""
+    y = np.log([e.value for e in estimates])
+    weight = np.array([(e.value / e.stderr) ** 2 for e in estimates])
+    ln = np.log(x)
+    middle = (weight * ln).sum() / weight.sum()
+    spread = (weight * (ln - middle) ** 2).sum()
+    exponent = float((weight * (ln - middle) * y).sum() / spread)
+    rest = y - exponent * (ln - middle)
+    rest -= (weight * rest).sum() / weight.sum()
+    chi2 = float((weight * rest**2).sum() / max(len(y) - 2, 1))
+    return Estimate(exponent, float(spread**-0.5)), chi2
+
+
+def _scale(ensemble: Ensemble, R1: float, density: float) -> float:
+    """Return rho such that rho_ps R2***d = density."""
+    star = ensemble.interaction_radius(R1)
+    now = float(pseudospin_density(ensemble, R1)) * star**ensemble.d
+    return float(ensemble.rho * np.sqrt(density / now))
+
+
+def _peak_partners(ensemble: Ensemble, R1: float, density: Estimate) -> Estimate:
+    """Return the largest N2 at a reduced density."""
+    unit = replace(ensemble, rho=_scale(ensemble, R1, 1.0))
+    _, per_density = peak_resonant_pseudospins(unit, R1)
+    return Estimate(density.value * per_density, density.stderr * per_density)
+
+
+def _resample(rng: Generator, replicas: Array) -> Array:
+    return np.asarray(rng.integers(0, len(replicas), len(replicas)))
+
+
+def _stderr(values: Array) -> float:
+    return float(np.std(values, ddof=1) / np.sqrt(len(values)))
