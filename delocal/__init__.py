@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Client", "SweepRequest", "connect", "evaluate", "models", "open_sweep", "run"]
 
-# Each name is imported when it is first used: the physics alone needs nothing but numpy.
+# Each name is imported when it is first used: the physics needs numpy, scipy and numba alone.
 _HOMES = {
     "Client": "delocal.api.client",
     "connect": "delocal.api.client",
@@ -39,4 +39,9 @@ def models() -> list[str]:
 def __getattr__(name: str) -> Any:
     if name not in _HOMES:
         raise AttributeError(f"module 'delocal' has no attribute {name!r}")
-    return getattr(importlib.import_module(_HOMES[name]), name)
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        raise ModuleNotFoundError(
+            f"delocal.{name} needs {error.name}: pip install 'delocal[all]'", name=error.name
+        ) from error

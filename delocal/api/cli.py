@@ -44,21 +44,20 @@ def serve(
     ] = None,
 ) -> None:
     """Start the service with all it needs; DELOCAL_CLUSTER__KIND and others set the rest."""
-    import uvicorn
-
-    from delocal.api.app import create_app
-    from delocal.service.settings import Service, Settings
+    from delocal.api.serving import serve as serve_until_told
+    from delocal.service.settings import Settings
 
     _plain_logs()
     settings = Settings() if data is None else Settings(data=data)
     if workers is not None:
         settings.cluster.workers = workers
-    service = Service(settings)
-    err.print(f"delocal serves http://{host}:{port} (data in {settings.data.resolve()})")
-    try:
-        uvicorn.run(create_app(service), host=host, port=port, log_level="warning")
-    finally:
-        service.close()
+    folder = settings.data.resolve()
+    serve_until_told(
+        settings,
+        host,
+        port,
+        lambda service: _say(err, f"delocal serves http://{host}:{port} (data in {folder})"),
+    )
 
 
 @app.command()
@@ -178,15 +177,15 @@ def main() -> None:
         app()
     except RequestError as error:
         for problem in error.problems:
-            err.print(f"[red]error[/] {problem}", highlight=False)
+            _say(err, f"error: {problem}")
         raise SystemExit(2) from None
     except ValidationError as error:
         for wrong in error.errors():
             name = "__".join(["DELOCAL", *map(str, wrong["loc"])]).replace("__", "_", 1).upper()
-            err.print(f"[red]error[/] {name}: {wrong['msg']}", highlight=False)
+            _say(err, f"error: {name}: {wrong['msg']}")
         raise SystemExit(2) from None
     except (DelocalError, OSError, ValueError) as error:
-        err.print(f"[red]error[/] {error}", highlight=False)
+        _say(err, f"error: {error}")
         raise SystemExit(2) from None
 
 
@@ -205,7 +204,7 @@ def _tell(as_json: bool, content: dict[str, Any]) -> None:
         typer.echo(json.dumps(content, indent=2))
     else:
         for key, value in content.items():
-            out.print(f"[bold]{key:14}[/] {value}", highlight=False, soft_wrap=True)
+            _say(out, f"{key:14} {value}")
 
 
 def _tell_status(as_json: bool, status: dict[str, Any]) -> None:
@@ -216,6 +215,11 @@ def _tell_status(as_json: bool, status: dict[str, Any]) -> None:
         }
         status = {**shown, "cells": counts}
     _tell(as_json, status)
+
+
+def _say(console: Console, text: str) -> None:
+    """Print a line as it is: paths and messages are no markup."""
+    console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
 def _print_table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import itertools
 import json
 import time
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx2
 import xarray as xr
@@ -25,7 +27,12 @@ from delocal.service.request import SweepRequest
 from delocal.service.states import SweepState
 from delocal.workers.zarr_format import chunk_name
 
-ERRORS: dict[int, type[DelocalError]] = {404: NotFound, 413: TooLarge, 503: NotReady}
+ERRORS: dict[int, type[DelocalError]] = {
+    404: NotFound,
+    413: TooLarge,
+    422: SelectionError,
+    503: NotReady,
+}
 POLL_SECONDS = 0.1
 
 
@@ -104,9 +111,8 @@ class Client:
         self.close()
 
     def _post(self, path: str, request: SweepRequest | Mapping[str, Any]) -> Any:
-        if isinstance(request, SweepRequest):
-            request = request.model_dump(mode="json", exclude_defaults=True)
-        return self._answer("POST", path, json=dict(request))
+        content = SweepRequest.parse(request).model_dump(mode="json", exclude_defaults=True)
+        return self._answer("POST", path, json=content)
 
     def _answer(self, method: str, path: str, **content: Any) -> Any:
         response = self._send(method, path, **content)
@@ -116,7 +122,10 @@ class Client:
 
     def _send(self, method: str, path: str, **content: Any) -> httpx2.Response:
         try:
-            return self._http.request(method, path, **content)
+            try:
+                return self._http.request(method, path, **content)
+            except httpx2.RemoteProtocolError:  # a kept connection that the service had closed
+                return self._http.request(method, path, **content)
         except httpx2.TransportError as error:
             raise ConnectionError(
                 f"no delocal service answers at {self.url} ({error}); "
@@ -133,7 +142,7 @@ class RemoteSweep:
 
     @property
     def _path(self) -> str:
-        return f"/v1/sweeps/{self.id}"
+        return f"/v1/sweeps/{quote(self.id, safe='')}"
 
     @property
     def zarr_url(self) -> str:
@@ -182,11 +191,15 @@ class RemoteSweep:
     def fetch(self, path: str | Path) -> Path:
         """Copy the store of the sweep, byte for byte, into a folder that is not there yet.
 
-        Chunks that are not computed yet are left out. FileExistsError if `path` exists.
+        It is there whole or not at all. NotReady while the sweep runs, FileExistsError if
+        `path` exists.
         """
-        target = Path(path)
-        if target.exists():
-            raise FileExistsError(f"{target} exists; choose a folder that does not")
+        if Path(path).exists():
+            raise FileExistsError(f"{path} exists; choose a folder that does not")
+        state = self.status()["state"]
+        if not SweepState(state).ended:
+            raise NotReady(f"sweep {self.id} is {state}; wait for it, or open it as it is")
+        target = Path(f"{path}.{uuid.uuid4().hex[:8]}.partial")
         target.mkdir(parents=True)
         content = self._get("zarr.json")
         members = json.loads(content)["consolidated_metadata"]["metadata"]
@@ -198,7 +211,8 @@ class RemoteSweep:
                 found = self._client.get_bytes(f"{self._path}/zarr/{name}/{chunk}")
                 if found is not None:
                     (target / name / chunk).write_bytes(found)
-        return target
+        target.rename(path)
+        return Path(path)
 
     def _get(self, document: str) -> bytes:
         found = self._client.get_bytes(f"{self._path}/zarr/{document}")
@@ -224,4 +238,5 @@ def _error(response: httpx2.Response) -> Exception:
         )
     if response.status_code == 422 and problems:
         return RequestError([Problem(p["field"], p["message"]) for p in problems])
-    return ERRORS.get(response.status_code, SelectionError)(detail)
+    known = ERRORS.get(response.status_code)
+    return known(detail) if known else ConnectionError(f"HTTP {response.status_code}: {detail}")

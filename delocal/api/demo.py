@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import socket
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import uvicorn
 import xarray as xr
 from rich.console import Console
 from rich.table import Table
 
-from delocal.api.app import create_app
 from delocal.api.client import connect
+from delocal.api.serving import serving
 from delocal.service import figures
 from delocal.service.analysis import fit_exponent
-from delocal.service.settings import Service, Settings
+from delocal.service.settings import Settings
 
 REQUEST: dict[str, Any] = {
     "models": ["scaling"],
@@ -99,20 +94,3 @@ def _figures(ds: xr.Dataset) -> list[Any]:
         here = ds.sel(d=d).sel(alpha=3, beta=3, method="nearest").isel(W=0)
         shown.append(figures.kappa_over_temperature(here))
     return shown
-
-
-@contextmanager
-def serving(settings: Settings) -> Iterator[tuple[str, Service]]:
-    """Serve in a thread of this process, on a free port, until the block ends."""
-    service = Service(settings)
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(create_app(service), log_level="warning"))
-    thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}", service
-    finally:
-        server.should_exit = True
-        thread.join(timeout=10)
-        service.close()

@@ -11,6 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 Arrays = Mapping[str, NDArray[Any]]
+Replicate = Callable[
+    [Mapping[str, float], Mapping[str, Any], np.random.Generator, Callable[[], bool]],
+    dict[str, Any],
+]
 Kind = Literal["closed-form", "self-consistent", "monte-carlo"]
 
 
@@ -96,13 +100,17 @@ class Variable:
     dims
         Extra trailing dimensions; their coordinates stand in `Model.coordinates`.
     dtype
-        Type on disk: ``float64``, or ``int8`` for flags.
+        Type on disk: ``float64``, ``int8`` for flags, ``int64`` for counts.
     flags
         Meaning by value, for a flag variable.
     needs
         The optional parameter without which the variable does not exist.
     comment
         What a reader must know before using it.
+    estimated
+        Whether it is a Monte Carlo estimate, one number for each replica.
+    reproducible
+        Whether it is the same in every run; what it cost to compute is not.
     """
 
     name: str
@@ -111,10 +119,12 @@ class Variable:
     equation: str = ""
     depends: tuple[str, ...] | None = None
     dims: tuple[str, ...] = ()
-    dtype: Literal["float64", "int8"] = "float64"
+    dtype: Literal["float64", "int64", "int8"] = "float64"
     flags: Mapping[str, int] | None = None
     needs: str | None = None
     comment: str = ""
+    estimated: bool = False
+    reproducible: bool = True
 
     @property
     def attributes(self) -> dict[str, Any]:
@@ -156,6 +166,11 @@ class Model:
     result broadcasts against the parameters; a variable with extra `dims` has them last. It
     never raises for a point outside the domain: such a cell is NaN with a status.
 
+    A Monte Carlo model also has `replicate(point, options, rng, cancelled)`: one independent
+    estimate at one point, from the random numbers of `rng` alone, as one number (or an array
+    over the extra dims) for each variable that is `estimated`, and optionally a `status`. Long
+    work asks `cancelled()` now and then. Its `evaluate` gives the variables that are exact.
+
     Parameters
     ----------
     name, version
@@ -165,7 +180,11 @@ class Model:
     reference
         The paper.
     seconds_per_cell
-        Rough cost, which sizes the first blocks; the engine measures the real one.
+        Rough cost of a cell, or of one replica; it sizes blocks, the engine measures the rest.
+    coordinates
+        Labels, or numbers, along each extra dimension.
+    target
+        The estimated variable whose relative error is meant where a request sets one.
     """
 
     name: str
@@ -177,7 +196,9 @@ class Model:
     variables: tuple[Variable, ...]
     evaluate: Callable[[Arrays, Mapping[str, Any]], dict[str, NDArray[Any]]]
     options: tuple[Option, ...] = ()
-    coordinates: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    replicate: Replicate | None = None
+    target: str = ""
+    coordinates: Mapping[str, tuple[str, ...] | tuple[float, ...]] = field(default_factory=dict)
     seconds_per_cell: float = 1e-6
 
     def parameter(self, name: str) -> Parameter:

@@ -13,9 +13,10 @@ from pathlib import Path
 import structlog
 
 from delocal.service.ledger import Lease, Ledger
-from delocal.workers.block import Task, failure_of, store_failed_block
+from delocal.workers.block import Task, store_failed_block
+from delocal.workers.evaluated import failure_of
 from delocal.workers.local import ClusterLost, Executor, Outcome
-from delocal.workers.plan import model_of
+from delocal.workers.plan import Plan, model_of
 from delocal.workers.store import Receipt, SweepStore
 
 log = structlog.get_logger()
@@ -25,6 +26,7 @@ TASKS_PER_SLOT = 3  # in flight: enough to keep a worker busy, few enough to sta
 ATTEMPTS = 3  # then a block is stored as failed
 LEASE_SECONDS = 10.0  # after a crash, another service waits this long
 RENEW_SECONDS = 2.0
+STORES_KEPT = 256  # plans kept in memory, each with its axes
 
 
 class Dispatcher:
@@ -67,21 +69,24 @@ class Dispatcher:
 
     def store(self, sweep_id: str) -> SweepStore:
         """Return the store of a sweep."""
-        if sweep_id not in self._stores:
+        kept = self._stores.get(sweep_id)
+        if kept is None:
             store = SweepStore(self._folder / sweep_id)
             if not store.exists():
                 return store
+            if len(self._stores) >= STORES_KEPT:
+                self._stores.pop(next(iter(self._stores)), None)
             self._stores[sweep_id] = store
-        return self._stores[sweep_id]
+            return store
+        return kept
 
     def settle(self, lease: Lease, outcome: Outcome) -> None:
         """Enter what became of a task into the ledger."""
         if isinstance(outcome, BaseException):
             self._settle_failure(lease, outcome)
             return
-        part = self.store(lease.sweep_id).plan.part(lease.model)
-        cells = sum(sum(receipt.counts.values()) for receipt in outcome)
-        self._ledger.record(lease.sweep_id, self.owner, outcome, cells, part.version)
+        plan = self.store(lease.sweep_id).plan
+        self._ledger.record(plan, self.owner, lease.model, outcome)
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -133,30 +138,38 @@ class Dispatcher:
                 self._turn.append(sweep_id)
 
     def _submit_one(self, sweep_id: str) -> bool:
-        until = time.time() + LEASE_SECONDS
-        lease = self._ledger.lease(sweep_id, self.owner, self._blocks_per_task(sweep_id), until)
+        try:
+            plan = self.store(sweep_id).plan
+            number = self._blocks_per_task(plan)
+        except (ValueError, KeyError, OSError) as error:
+            if isinstance(error, ClusterLost):
+                raise
+            log.error("sweep cannot be run", sweep=sweep_id, error=str(error))
+            self._ledger.fail(sweep_id, str(error))
+            return False
+        lease = self._ledger.lease(sweep_id, self.owner, number, time.time() + LEASE_SECONDS)
         if lease is None:
             return False
-        store = self.store(sweep_id)
-        task = Task(str(store.root.resolve()), store.plan.digest, lease.model, lease.blocks)
         self._in_flight += 1
         try:
+            root = str(self.store(sweep_id).root.resolve())
+            task = Task(root, plan.digest, lease.model, lease.blocks)
             self._executor.submit(task, lambda _, outcome: self._outcomes.put((lease, outcome)))
-        except ClusterLost as error:  # the blocks go back
+        except Exception as error:  # it was not sent: the blocks go back
             self._outcomes.put((lease, error))
             raise
         return True
 
-    def _blocks_per_task(self, sweep_id: str) -> int:
+    def _blocks_per_task(self, plan: Plan) -> int:
         """Return how many blocks take `TASK_SECONDS`, leaving enough tasks for every worker."""
-        plan = self.store(sweep_id).plan
         seconds = max(
             (self._ledger.seconds_per_cell(p.model, p.version) or model_of(p).seconds_per_cell)
             * p.grid.size
             / len(p.blocks)
             for p in plan.parts
+            if p.role != "summary"
         )
-        record = self._ledger.sweep(sweep_id)
+        record = self._ledger.sweep(plan.sweep_id)
         left = record.blocks - record.blocks_done if record else 1
         share = -(-left // (2 * max(1, self._executor.slots)))
         return max(1, min(round(TASK_SECONDS / seconds), share))
@@ -169,7 +182,8 @@ class Dispatcher:
         for block in lease.blocks:
             if not lost and self._ledger.attempts(lease.sweep_id, lease.model, block) >= ATTEMPTS:
                 receipt = self._failed_receipt(lease, block, error)
-                self._ledger.give_up(lease.sweep_id, self.owner, receipt, what)
+                plan = self.store(lease.sweep_id).plan
+                self._ledger.give_up(plan, self.owner, receipt, what)
             else:
                 self._ledger.release(
                     lease.sweep_id, self.owner, lease.model, block, counts=not lost

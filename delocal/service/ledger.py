@@ -20,9 +20,10 @@ from alembic.config import Config
 from sqlalchemy import event
 from sqlalchemy.engine import Connection, Engine
 
+from delocal.service.stages import initial_state, skip_rest, wake_summaries, want_more
 from delocal.service.states import MOVES, BlockState, SweepState
 from delocal.service.tables import blocks, costs, events, failures, sweeps
-from delocal.workers.plan import Plan
+from delocal.workers.plan import Part, Plan
 from delocal.workers.store import Receipt
 
 
@@ -97,8 +98,7 @@ class Ledger:
 
         With an `owner` the blocks are leased from the start, for a sweep run in place.
         """
-        state = BlockState.QUEUED if owner is None else BlockState.LEASED
-        row: dict[str, Any] = {"state": state, "attempt": 0, "owner": owner, "lease_until": until}
+        row = {"sweep_id": plan.sweep_id, "attempt": 0, "owner": owner, "lease_until": until}
         with self._write() as db:
             if db.scalar(sa.select(sweeps.c.number).where(sweeps.c.id == plan.sweep_id)):
                 return False
@@ -122,7 +122,12 @@ class Ledger:
                     db.execute(
                         blocks.insert(),
                         [
-                            {"sweep_id": plan.sweep_id, "model": part.model, "block": b, **row}
+                            {
+                                **row,
+                                "model": part.name,
+                                "block": b,
+                                "state": BlockState.LEASED if owner else initial_state(part, b),
+                            }
                             for b in some
                         ],
                     )
@@ -200,27 +205,35 @@ class Ledger:
                 .values(lease_until=until)
             )
 
-    def record(
-        self, sweep_id: str, owner: str, receipts: Iterable[Receipt], cells: int, version: str
-    ) -> None:
-        """Turn the leased blocks of `receipts` done; a block whose lease was lost is ignored."""
-        with self._write() as db:
-            self._move(db, sweep_id, SweepState.RUNNING)
-            won = [r for r in receipts if _settle(db, sweep_id, owner, r, BlockState.DONE)]
-            if not won:
-                return
-            _add_failures(db, sweep_id, won)
-            _add_cost(db, won[0].model, version, cells, sum(r.seconds for r in won))
-            self._advance(db, sweep_id, won)
+    def record(self, plan: Plan, owner: str, name: str, receipts: Iterable[Receipt]) -> None:
+        """Turn the leased blocks of `receipts` done; a block whose lease was lost is ignored.
 
-    def give_up(self, sweep_id: str, owner: str, receipt: Receipt, error: str) -> None:
+        Replicas that are done wake their summary, and a summary that is unfinished asks for
+        more replicas and waits for them.
+        """
+        part = plan.part(name)
+        with self._write() as db:
+            self._move(db, plan.sweep_id, SweepState.RUNNING)
+            won = [r for r in receipts if _settle(db, plan.sweep_id, owner, r, BlockState.DONE)]
+            _add_failures(db, plan.sweep_id, won)
+            _add_cost(db, part, won)
+            self._go_on(db, plan, part, won)
+
+    def give_up(self, plan: Plan, owner: str, receipt: Receipt, error: str) -> None:
         """Turn a leased block failed, after its last attempt; the sweep goes on without it."""
         with self._write() as db:
-            if _settle(db, sweep_id, owner, receipt, BlockState.FAILED):
-                _add_failures(db, sweep_id, [receipt])
+            if _settle(db, plan.sweep_id, owner, receipt, BlockState.FAILED):
+                _add_failures(db, plan.sweep_id, [receipt])
                 data = {"model": receipt.model, "block": receipt.block, "error": error}
-                _add_event(db, sweep_id, "block_failed", data)
-                self._advance(db, sweep_id, [receipt])
+                _add_event(db, plan.sweep_id, "block_failed", data)
+                self._go_on(db, plan, plan.part(receipt.model), [receipt])
+
+    def fail(self, sweep_id: str, error: str) -> None:
+        """End a sweep that cannot be run at all; its event says why."""
+        with self._write() as db:
+            self._move(db, sweep_id, SweepState.RUNNING)
+            _add_event(db, sweep_id, "cannot_run", {"error": error})
+            self._move(db, sweep_id, SweepState.FAILED)
 
     def release_all(self, owner: str) -> None:
         """Give every block of `owner` back; those that are stored meanwhile are not repeated."""
@@ -278,7 +291,8 @@ class Ledger:
 
     def failures(self, sweep_id: str, limit: int = 100) -> list[dict[str, Any]]:
         """Return cells that raised, with their parameters and traceback."""
-        query = sa.select(failures).where(failures.c.sweep_id == sweep_id).limit(limit)
+        of_sweep = sa.select(failures).where(failures.c.sweep_id == sweep_id)
+        query = of_sweep.order_by(failures.c.id).limit(limit)
         with self._read() as db:
             return [dict(row) for row in db.execute(query).mappings()]
 
@@ -291,14 +305,32 @@ class Ledger:
             cost = db.scalar(query)
         return None if cost is None else float(cost)
 
-    def _advance(self, db: Connection, sweep_id: str, settled: Sequence[Receipt]) -> None:
-        """Count settled blocks, and end the sweep with the last one."""
+    def _go_on(self, db: Connection, plan: Plan, part: Part, settled: list[Receipt]) -> None:
+        """Take the next stage of a Monte Carlo cell, count what is done, and end the sweep."""
+        skipped = 0
+        if part.role == "replicas":
+            wake_summaries(db, plan, part, settled)
+        if part.role == "summary":
+            replicas = plan.replicas_of(part)
+            for receipt in list(settled):
+                if receipt.unfinished and want_more(db, plan, replicas, receipt.block):
+                    _wait_again(db, plan.sweep_id, receipt)
+                    settled.remove(receipt)
+                else:
+                    skipped += skip_rest(db, plan, replicas, receipt.block)
+        if settled:
+            self._advance(db, plan.sweep_id, settled, skipped)
+
+    def _advance(
+        self, db: Connection, sweep_id: str, settled: Sequence[Receipt], skipped: int
+    ) -> None:
+        """Count settled and skipped blocks, and end the sweep with the last one."""
         row = db.execute(sa.select(sweeps).where(sweeps.c.id == sweep_id)).mappings().one()
         counts = Counter(row["counts"])
         for receipt in settled:
             counts.update(receipt.counts)
             counts["not_computed"] -= sum(receipt.counts.values())
-        done = row["blocks_done"] + len(settled)
+        done = row["blocks_done"] + len(settled) + skipped
         left = {status: number for status, number in counts.items() if number}
         db.execute(
             sweeps.update()
@@ -360,8 +392,10 @@ def _engine(url: str) -> Engine:
 
         @event.listens_for(engine, "begin")
         def begin(connection: Connection) -> None:
-            # A deferred transaction that reads first cannot wait for the writer's lock.
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
+            # A deferred transaction that reads first cannot wait for the writer's lock; what
+            # only reads needs no lock.
+            if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+                connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
 
@@ -398,6 +432,15 @@ def _settle(db: Connection, sweep_id: str, owner: str, receipt: Receipt, to: Blo
     return settled.rowcount == 1
 
 
+def _wait_again(db: Connection, sweep_id: str, receipt: Receipt) -> None:
+    """Let a summary wait for the replicas that it asked for."""
+    db.execute(
+        blocks.update()
+        .where(*_these(sweep_id, receipt.model, [receipt.block]))
+        .values(state=BlockState.WAITING, attempt=0)
+    )
+
+
 def _add_event(db: Connection, sweep_id: str, kind: str, data: Mapping[str, Any]) -> None:
     db.execute(
         events.insert().values(sweep_id=sweep_id, time=time.time(), kind=kind, data=dict(data))
@@ -414,17 +457,21 @@ def _add_failures(db: Connection, sweep_id: str, receipts: Sequence[Receipt]) ->
         db.execute(failures.insert(), rows)
 
 
-def _add_cost(db: Connection, model: str, version: str, cells: int, seconds: float) -> None:
-    known = (costs.c.model == model) & (costs.c.version == version)
+def _add_cost(db: Connection, part: Part, receipts: Sequence[Receipt]) -> None:
+    """Add to the measured cost of a cell, or of a replica; summaries cost next to nothing."""
+    if not receipts or part.role == "summary":
+        return
+    cells = sum(part.blocks.size(receipt.block) for receipt in receipts)
+    seconds = sum(receipt.seconds for receipt in receipts)
+    known = (costs.c.model == part.model) & (costs.c.version == part.version)
     updated = db.execute(
         costs.update()
         .where(known)
         .values(cells=costs.c.cells + cells, seconds=costs.c.seconds + seconds)
     )
     if not updated.rowcount:
-        db.execute(
-            costs.insert().values(model=model, version=version, cells=cells, seconds=seconds)
-        )
+        values = {"cells": cells, "seconds": seconds}
+        db.execute(costs.insert().values(model=part.model, version=part.version, **values))
 
 
 def _batches(numbers: Iterable[int], size: int) -> Iterator[list[int]]:

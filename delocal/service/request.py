@@ -18,6 +18,7 @@ from pydantic import (
     ConfigDict,
     Field,
     ValidationError,
+    model_validator,
 )
 
 from delocal.physics.model import Model
@@ -27,9 +28,12 @@ from delocal.service.errors import Problem, RequestError, did_you_mean
 from delocal.workers.dataset import default_options
 from delocal.workers.grid import COMPARISONS, Dimension, Exclusion, Grid
 from delocal.workers.keys import content_key
-from delocal.workers.plan import Plan, plan_part
+from delocal.workers.plan import Plan, plan_parts
+from delocal.workers.sampling import Sampling
 
 MAX_CELLS = 20_000_000
+MAX_REPLICAS = 100_000
+BUDGET = 64  # times the replicas to begin with, where a target is set without a budget
 
 
 def _as_condition(value: Any) -> Any:
@@ -51,6 +55,34 @@ def _as_number(value: Any) -> Any:
 
 
 Condition = Annotated[Any, BeforeValidator(_as_condition)]
+
+
+class SamplingRequest(BaseModel):
+    """How many replicas a Monte Carlo cell gets, and when its error is small enough.
+
+    With `target_rel_error` a cell gets `replicas`, twice as many, and so on, up to
+    `max_replicas`, until the standard error of its model's target is small enough.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    replicas: int = Field(default=16, ge=2, le=MAX_REPLICAS)
+    max_replicas: int | None = Field(default=None, ge=2, le=MAX_REPLICAS)
+    target_rel_error: float | None = Field(default=None, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _budget(self) -> SamplingRequest:
+        if self.max_replicas is not None and self.max_replicas < self.replicas:
+            raise ValueError(f"max_replicas = {self.max_replicas} is below {self.replicas}")
+        if self.max_replicas is not None and self.target_rel_error is None:
+            raise ValueError("max_replicas without target_rel_error: give replicas alone")
+        return self
+
+    def resolved(self, seed: int) -> Sampling:
+        """Return it with its defaults filled in."""
+        budget = self.max_replicas or min(MAX_REPLICAS, BUDGET * self.replicas)
+        most = self.replicas if self.target_rel_error is None else budget
+        return Sampling(self.replicas, most, self.target_rel_error, seed)
 
 
 class SweepRequest(BaseModel):
@@ -99,6 +131,9 @@ class SweepRequest(BaseModel):
         '{"alpha": {"lt": "beta"}} or {"d": [2], "T": {"gt": 0.1}}',
     )
     options: dict[str, dict[str, Any]] = Field(default_factory=dict, description="options by model")
+    sampling: SamplingRequest = Field(
+        default_factory=lambda: SamplingRequest(), description="replicas of Monte Carlo cells"
+    )
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of the random numbers")
     name: str = Field(default="", max_length=200)
     tags: tuple[str, ...] = ()
@@ -147,16 +182,21 @@ class SweepRequest(BaseModel):
         models = self._models(problems)
         grid = self._grid(models, max_cells, problems)
         options = {model.name: self._options(model, problems) for model in models}
+        if models and "sampling" in self.model_fields_set and not any(m.replicate for m in models):
+            message = f"{', '.join(self.models)}: nothing is sampled; leave it out"
+            problems.append(Problem("sampling", message))
         for name in sorted(set(self.options) - set(self.models)):
             message = f"model {name!r} is not in this sweep; {did_you_mean(name, self.models)}"
             problems.append(Problem(f"options.{name}", message))
         if problems:
             raise RequestError(problems)
-        parts = tuple(plan_part(m, grid, options[m.name], block_cells) for m in models)
-        identity = [
-            [[p.model, p.version, p.grid.to_json(), dict(p.options)] for p in parts],
-            self.seed,
-        ]
+        sampling = self.sampling.resolved(self.seed)
+        parts = tuple(
+            part
+            for model in models
+            for part in plan_parts(model, grid, options[model.name], sampling, block_cells)
+        )
+        identity = [[part.content for part in parts if part.role != "replicas"], self.seed]
         recorded = {"request": self.model_dump_json(exclude_defaults=True), "seed": self.seed}
         return Plan(content_key(identity)[:16], parts, {**(provenance or {}), **recorded})
 
@@ -350,8 +390,10 @@ def _problem(error: Mapping[str, Any]) -> Problem:
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         name = str(error["loc"][-1])
-        known = Axis.model_fields if len(error["loc"]) > 1 else SweepRequest.model_fields
-        return Problem(field, f"no field {name!r}; {did_you_mean(name, known)}")
+        within: type[BaseModel] = SweepRequest
+        if len(error["loc"]) > 1:
+            within = SamplingRequest if error["loc"][0] == "sampling" else Axis
+        return Problem(field, f"no field {name!r}; {did_you_mean(name, within.model_fields)}")
     if error["type"] == "missing":
         return Problem(field, "missing; give it")
     given = error.get("input")

@@ -55,7 +55,7 @@ class OpenDatasets:
 
     def get(self, store: SweepStore, model: str | None) -> xr.Dataset:
         """Return the dataset of `model`, which may be left out if the sweep has only one."""
-        models = [part.model for part in store.plan.parts]
+        models = [part.name for part in store.plan.parts]
         if model is None and len(models) > 1:
             raise SelectionError(f"the sweep has several models, say which: {', '.join(models)}")
         name = model or models[0]
@@ -107,11 +107,11 @@ def select(
                 raise SelectionError(f"no variable {name!r}; {advice}")
         ds = ds[variables]
     for name, selection in selections.items():
-        if name not in ds.coords or ds[name].ndim != 1:
-            swept = [str(c) for c in ds.coords if ds[c].ndim == 1]
-            raise SelectionError(f"no axis {name!r}; {did_you_mean(name, swept)}")
-        dim = str(ds[name].dims[0])
-        ds = ds.isel({dim: _indices(name, ds[name].values, selection, nearest)})
+        if name not in ds.coords:
+            raise SelectionError(f"no axis {name!r}; {did_you_mean(name, map(str, ds.coords))}")
+        found = _indices(name, np.atleast_1d(ds[name].values), selection, nearest)
+        if ds[name].ndim:  # a coordinate with one value need only have that one
+            ds = ds.isel({str(ds[name].dims[0]): found})
     number = sum(variable.size for variable in ds.data_vars.values())
     if number > max_values:
         sizes = " x ".join(f"{size} ({dim})" for dim, size in ds.sizes.items())
@@ -119,7 +119,7 @@ def select(
             f"{number:,} values ({len(ds.data_vars)} variables over {sizes}); one answer holds at "
             f"most {max_values:,}. Select less, or open the Zarr store"
         )
-    return ds.load()
+    return ds.compute()  # never load(): what is kept open must not keep what it reads
 
 
 def to_plain(ds: xr.Dataset) -> dict[str, Any]:
@@ -148,6 +148,8 @@ def _plain_attribute(value: Any) -> Any:
 def _indices(
     name: str, axis: NDArray[Any], selection: Selection, nearest: bool
 ) -> int | list[int] | NDArray[np.intp]:
+    if not selection.values and axis.dtype.kind in "UOT":
+        raise SelectionError(f"{name} has labels, no range: {', '.join(map(str, axis))}")
     if not selection.values:
         slack = SAME * np.abs(axis)  # an end that means a point of the axis includes it
         found = np.flatnonzero((axis + slack >= selection.low) & (axis - slack <= selection.high))
@@ -167,8 +169,8 @@ def _index(name: str, axis: NDArray[Any], value: float | str, nearest: bool) -> 
         if str(value) not in labels:
             raise SelectionError(f"no {name} = {value!r}; {did_you_mean(str(value), labels)}")
         return labels.index(str(value))
-    if isinstance(value, str):
-        raise SelectionError(f"{name} = {value!r} is not a number")
+    if isinstance(value, str) or not math.isfinite(value):
+        raise SelectionError(f"{name} = {value!r} is not a finite number")
     distance = np.abs(axis - value)
     best = int(distance.argmin())
     if not nearest and distance[best] > SAME * max(abs(value), abs(axis[best])):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Literal
 
@@ -54,6 +55,7 @@ class Service:
         folder = settings.data.resolve()
         (folder / "sweeps").mkdir(parents=True, exist_ok=True)
         self.settings = settings
+        self.stopping = threading.Event()  # whoever answers without end looks at it
         self.ledger = Ledger(settings.database_url or f"sqlite:///{folder / 'ledger.sqlite'}")
         self.executor = make_executor(settings.cluster)
         self.dispatcher = Dispatcher(self.ledger, self.executor, folder / "sweeps")
@@ -63,6 +65,7 @@ class Service:
 
     def close(self) -> None:
         """Stop; unfinished sweeps go on when a service starts on the same data."""
+        self.stopping.set()
         self.dispatcher.stop()
         self.executor.close()
         self.ledger.close()

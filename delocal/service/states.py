@@ -21,12 +21,18 @@ class SweepState(StrEnum):
 
 
 class BlockState(StrEnum):
-    """Where a block stands; it is done only after its data are written and checked."""
+    """Where a block stands; it is done only after its data are written and checked.
+
+    A summary waits for its replicas, and replicas wait until a summary wants more of them;
+    those that it does not want are skipped.
+    """
 
     QUEUED = "queued"
+    WAITING = "waiting"
     LEASED = "leased"
     DONE = "done"
     FAILED = "failed"
+    SKIPPED = "skipped"
 
 
 MOVES: dict[SweepState, frozenset[SweepState]] = {
@@ -37,8 +43,12 @@ MOVES: dict[SweepState, frozenset[SweepState]] = {
     SweepState.CANCELLED: frozenset(),
 }
 BLOCK_MOVES: dict[BlockState, frozenset[BlockState]] = {
+    BlockState.WAITING: frozenset({BlockState.QUEUED, BlockState.SKIPPED}),
     BlockState.QUEUED: frozenset({BlockState.LEASED}),
-    BlockState.LEASED: frozenset({BlockState.DONE, BlockState.FAILED, BlockState.QUEUED}),
+    BlockState.LEASED: frozenset(
+        {BlockState.DONE, BlockState.FAILED, BlockState.QUEUED, BlockState.WAITING}
+    ),
     BlockState.DONE: frozenset(),
     BlockState.FAILED: frozenset(),
+    BlockState.SKIPPED: frozenset(),
 }

@@ -113,22 +113,25 @@ class Sweeps:
     def _seconds(self, plan: Plan) -> float:
         return sum(
             part.grid.size
+            * (part.first_batches / part.batches)
             * (
                 self.ledger.seconds_per_cell(part.model, part.version)
                 or model_of(part).seconds_per_cell
             )
             for part in plan.parts
+            if part.role != "summary"
         )
 
     def _is_light(self, plan: Plan) -> bool:
+        if any(part.role != "cells" for part in plan.parts):
+            return False
         number = sum(len(part.blocks) for part in plan.parts)
-        kernel = sum(model_of(p).seconds_per_cell * p.grid.size for p in plan.parts)
-        return number <= INLINE_BLOCKS and kernel < INLINE_SECONDS
+        return number <= INLINE_BLOCKS and self._seconds(plan) < INLINE_SECONDS
 
     def _run_here(self, plan: Plan, store: SweepStore) -> None:
         for part in plan.parts:
-            lease = Lease(plan.sweep_id, part.model, tuple(part.blocks))
-            task = Task(str(store.root.resolve()), plan.digest, part.model, lease.blocks)
+            lease = Lease(plan.sweep_id, part.name, tuple(part.blocks))
+            task = Task(str(store.root.resolve()), plan.digest, part.name, lease.blocks)
             self._dispatcher.settle(lease, outcome_of(task))
 
 

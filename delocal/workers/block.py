@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
@@ -13,12 +12,20 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delocal.physics.model import Model, Status, Variable
+from delocal.physics.model import Model, Status
 from delocal.workers.dataset import Layout
+from delocal.workers.evaluated import (
+    FAILURES_KEPT,
+    Evaluated,
+    blank,
+    blank_excluded,
+    counts_of,
+    failure_of,
+    variables_of,
+)
 from delocal.workers.plan import Part, model_of
+from delocal.workers.replicas import evaluate_replicas, summarize
 from delocal.workers.store import Receipt, SweepStore
-
-FAILURES_KEPT = 100  # tracebacks kept of one block; every failed cell is counted
 
 
 @dataclass(frozen=True)
@@ -31,15 +38,6 @@ class Task:
     blocks: tuple[int, ...]
 
 
-@dataclass(frozen=True)
-class Evaluated:
-    """The arrays of one block by variable, and what happened on the way."""
-
-    arrays: Mapping[str, NDArray[Any]]
-    counts: Mapping[str, int]
-    failures: tuple[Mapping[str, Any], ...]
-
-
 def run_task(task: Task) -> list[Receipt]:
     """Evaluate and store the blocks of a task, one after the other."""
     created = (Path(task.root) / "plan.json").stat().st_mtime_ns
@@ -47,18 +45,36 @@ def run_task(task: Task) -> list[Receipt]:
     return [run_block(store, task.model, block) for block in task.blocks]
 
 
-def run_block(store: SweepStore, model: str, block: int) -> Receipt:
+def run_block(store: SweepStore, name: str, block: int) -> Receipt:
     """Evaluate and store one block; one that is stored already and intact is not repeated."""
-    stored = store.receipt(model, block)
+    part = store.plan.part(name)
+    stored = store.receipt(name, block) if part.role != "summary" else None
     if stored is not None:
         return stored
     began = time.perf_counter()
-    evaluated = evaluate_block(store.plan.part(model), block)
-    checksum = store.write(model, block, evaluated.arrays)
-    seconds = time.perf_counter() - began
-    receipt = Receipt(model, block, checksum, evaluated.counts, seconds, evaluated.failures)
+    evaluated = evaluate(store, part, block)
+    checksum = store.write(name, block, evaluated.arrays)
+    receipt = Receipt(
+        name,
+        block,
+        checksum,
+        evaluated.counts,
+        time.perf_counter() - began,
+        evaluated.failures,
+        evaluated.unfinished,
+    )
     store.sign(receipt)
     return receipt
+
+
+def evaluate(store: SweepStore, part: Part, block: int) -> Evaluated:
+    """Evaluate one block of any part; only a summary reads the store."""
+    if part.role == "replicas":
+        return evaluate_replicas(part, block)
+    if part.role == "summary":
+        cells = dict(zip(part.grid.names, part.blocks.box(block), strict=True))
+        return summarize(part, block, store.read(store.plan.replicas_of(part), cells))
+    return evaluate_block(part, block)
 
 
 def store_failed_block(store: SweepStore, model: str, block: int, error: BaseException) -> Receipt:
@@ -66,27 +82,13 @@ def store_failed_block(store: SweepStore, model: str, block: int, error: BaseExc
     part = store.plan.part(model)
     chosen, box = model_of(part), part.blocks.box(block)
     layout = Layout.of_grid(part.grid, chosen, box)
-    arrays = _blank(chosen, layout, Status.FAILED)
-    _blank_excluded(chosen, layout, arrays, part.grid.excluded(box))
-    counts = _counts(arrays["status"])
+    arrays = blank(chosen, layout, Status.FAILED)
+    blank_excluded(chosen, layout, arrays, part.grid.excluded(box))
+    counts = counts_of(arrays["status"]) if part.role != "replicas" else {}
     checksum = store.write(model, block, arrays)
     receipt = Receipt(model, block, checksum, counts, 0.0, (failure_of(error),))
     store.sign(receipt)
     return receipt
-
-
-def failure_of(
-    error: BaseException,
-    cell: tuple[int, ...] | None = None,
-    parameters: Mapping[str, Any] | None = None,
-) -> dict[str, Any]:
-    """Return what is kept of an error: the cell, its parameters, the message, the traceback."""
-    return {
-        "cell": None if cell is None else list(cell),
-        "parameters": {name: float(value) for name, value in (parameters or {}).items()},
-        "error": "".join(traceback.format_exception_only(error)).strip(),
-        "traceback": "".join(traceback.format_exception(error)),
-    }
 
 
 def evaluate_block(part: Part, block: int) -> Evaluated:
@@ -104,9 +106,9 @@ def evaluate_block(part: Part, block: int) -> Evaluated:
     except Exception:
         arrays = _cell_by_cell(model, part, layout, mesh, excluded, failures)
     else:
-        arrays = {v.name: layout.fit(v, results[v.name]) for v in _variables(model, layout)}
-    _blank_excluded(model, layout, arrays, excluded)
-    return Evaluated(arrays, _counts(arrays["status"]), tuple(failures))
+        arrays = {v.name: layout.fit(v, results[v.name]) for v in variables_of(model, layout)}
+    blank_excluded(model, layout, arrays, excluded)
+    return Evaluated(arrays, counts_of(arrays["status"]), tuple(failures))
 
 
 def _cell_by_cell(
@@ -119,7 +121,7 @@ def _cell_by_cell(
 ) -> dict[str, NDArray[Any]]:
     shape = tuple(layout.sizes.values())
     full = {name: np.broadcast_to(values, shape) for name, values in mesh.items()}
-    arrays = _blank(model, layout, Status.FAILED)
+    arrays = blank(model, layout, Status.FAILED)
     single = Layout(dict.fromkeys(layout.sizes, 1), layout.varies, layout.extra)
     for cell in map(tuple, np.argwhere(~excluded).tolist()):
         point = {name: values[cell] for name, values in full.items()}
@@ -129,48 +131,12 @@ def _cell_by_cell(
             if len(failures) < FAILURES_KEPT:
                 failures.append(failure_of(error, cell, point))
             continue
-        for variable in _variables(model, layout):
+        for variable in variables_of(model, layout):
             dims = layout.grid_dims(variable)
             place = tuple(i for dim, i in zip(layout.sizes, cell, strict=True) if dim in dims)
             fitted = single.fit(variable, values[variable.name])
             arrays[variable.name][place] = fitted[(0,) * len(dims)]
     return arrays
-
-
-def _blank(model: Model, layout: Layout, status: Status) -> dict[str, NDArray[Any]]:
-    """Return every variable as where nothing was computed: NaN, flags 0, and a `status`."""
-    arrays = {
-        v.name: np.full(layout.shape(v), _fill(v), dtype=v.dtype) for v in _variables(model, layout)
-    }
-    arrays["status"][...] = status
-    return arrays
-
-
-def _blank_excluded(
-    model: Model,
-    layout: Layout,
-    arrays: Mapping[str, NDArray[Any]],
-    excluded: NDArray[np.bool_],
-) -> None:
-    if not excluded.any():
-        return
-    for variable in _variables(model, layout):
-        if variable.depends is None:
-            arrays[variable.name][excluded] = _fill(variable)
-    arrays["status"][excluded] = Status.EXCLUDED
-
-
-def _variables(model: Model, layout: Layout) -> tuple[Variable, ...]:
-    return model.variables_for(layout.given)
-
-
-def _fill(variable: Variable) -> float:
-    return np.nan if variable.dtype == "float64" else 0
-
-
-def _counts(status: NDArray[Any]) -> dict[str, int]:
-    values, numbers = np.unique(status, return_counts=True)
-    return {Status(v).label: int(n) for v, n in zip(values, numbers, strict=True)}
 
 
 @lru_cache(maxsize=8)

@@ -7,6 +7,7 @@ more than a window of tasks, and losing it loses nothing.
 from __future__ import annotations
 
 import logging
+import threading
 from typing import Any
 
 import dask
@@ -65,6 +66,7 @@ class DaskExecutor:
                 silence_logs=logging.ERROR,
             )
         self._address: str = address or self._cluster.scheduler_address
+        self._connecting = threading.Lock()
         self._client = self._connect()
         self._running: set[Future] = set()
         self._submitted = 0
@@ -81,13 +83,14 @@ class DaskExecutor:
 
     def _connected(self) -> Client:
         """Return a client that is connected: a scheduler may have been lost and be back."""
-        if self._client.status != "running":
-            self._client.close()
-            try:
-                self._client = self._connect()
-            except OSError as error:
-                raise ClusterLost(f"no scheduler answers at {self._address}") from error
-        return self._client
+        with self._connecting:
+            if self._client.status != "running":
+                self._client.close()
+                try:
+                    self._client = self._connect()
+                except OSError as error:
+                    raise ClusterLost(f"no scheduler answers at {self._address}") from error
+            return self._client
 
     def _connect(self) -> Client:
         return Client(self._address, set_as_default=False, timeout=CONNECT_SECONDS)

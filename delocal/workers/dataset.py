@@ -21,7 +21,7 @@ class Layout:
 
     sizes: Mapping[str, int]
     varies: Mapping[str, tuple[str, ...]]
-    extra: Mapping[str, tuple[str, ...]]
+    extra: Mapping[str, tuple[str, ...] | tuple[float, ...]]
 
     @property
     def given(self) -> set[str]:
@@ -126,6 +126,8 @@ def evaluate(model: str, /, **parameters: ArrayLike | xr.DataArray) -> xr.Datase
     if model not in known:
         raise ValueError(f"no model {model!r}; known: {', '.join(known)}")
     chosen = known[model]
+    if chosen.replicate is not None:
+        raise ValueError(f"{model} is a Monte Carlo model: sample it with delocal.run")
     options = _pop_options(chosen, parameters)
     given = _as_dataarrays(chosen, parameters)
     sizes = {str(dim): size for array in given.values() for dim, size in array.sizes.items()}

@@ -104,12 +104,6 @@ class Grid:
         """Every parameter that is swept or fixed."""
         return set(self.fixed).union(*(dimension.values for dimension in self.dimensions))
 
-    def carriers(self, parameters: tuple[str, ...] | None) -> tuple[str, ...]:
-        """Return the dimensions along which any of the `parameters` varies (None: all)."""
-        if parameters is None:
-            return self.names
-        return tuple(d.name for d in self.dimensions if set(d.values) & set(parameters))
-
     def restricted_to(self, parameters: set[str]) -> Grid:
         """Return the grid of a model that takes only these `parameters`.
 
@@ -210,6 +204,10 @@ class Blocks:
             slice(i * b, min((i + 1) * b, n))
             for i, b, n in zip(self.position(index), self.block_shape, self.shape, strict=True)
         )
+
+    def size(self, index: int) -> int:
+        """Return the number of cells of block `index`."""
+        return math.prod(side.stop - side.start for side in self.box(index))
 
     def __iter__(self) -> Iterator[int]:
         return iter(range(len(self)))

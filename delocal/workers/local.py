@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from delocal.workers.block import Task, run_block, run_task
-from delocal.workers.plan import Plan
+from delocal.workers.plan import Part, Plan
 from delocal.workers.store import Receipt, SweepStore
 
 Outcome = list[Receipt] | BaseException
@@ -73,8 +73,23 @@ def run_plan(
     if store.plan.digest != plan.digest:
         raise ValueError(f"{root} holds another sweep; choose an empty folder")
     for part in plan.parts:
-        for block in part.blocks:
-            receipt = run_block(store, part.model, block)
+        for block in part.blocks if part.role != "replicas" else ():
+            receipt = _run_with_replicas(store, part, block)
             if progress is not None:
                 progress(receipt)
     return store
+
+
+def _run_with_replicas(store: SweepStore, part: Part, block: int) -> Receipt:
+    """Run a block; for a summary first its replicas, and more of them while it is unfinished."""
+    if part.role == "cells":
+        return run_block(store, part.name, block)
+    replicas = store.plan.replicas_of(part)
+    done, wanted = 0, replicas.first_batches
+    while True:
+        for batch in range(done, wanted):
+            run_block(store, replicas.name, block * replicas.batches + batch)
+        receipt = run_block(store, part.name, block)
+        if not receipt.unfinished or wanted == replicas.batches:
+            return receipt
+        done, wanted = wanted, min(2 * wanted, replicas.batches)

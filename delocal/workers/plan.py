@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
-from typing import Any
+from typing import Any, Literal
 
 from delocal.physics.model import Model
 from delocal.physics.models import load_models
-from delocal.workers.grid import Blocks, Grid, block_shape
+from delocal.workers.grid import Blocks, Dimension, Grid, block_shape
 from delocal.workers.keys import content_key
+from delocal.workers.sampling import REPLICA, Sampling, replicas_of, summary_of
 
 BLOCK_CELLS = 131_072  # 1 MiB for each float64 variable: one chunk, read in about a millisecond
 BLOCK_SECONDS = 1.0  # an expensive model gets smaller blocks, so that little is lost with one
@@ -18,13 +19,42 @@ BLOCK_SECONDS = 1.0  # an expensive model gets smaller blocks, so that little is
 
 @dataclass(frozen=True)
 class Part:
-    """The share of one model in a sweep: its grid and how that is cut into blocks."""
+    """The share of one model in a sweep: its grid and how that is cut into blocks.
+
+    A Monte Carlo model has two: its ``replicas``, on a grid with one more dimension, and their
+    ``summary`` in mean and error. Both cut the cells into the same boxes.
+    """
 
     model: str
     version: str
     grid: Grid
     options: Mapping[str, Any]
     block_shape: tuple[int, ...]
+    role: Literal["cells", "replicas", "summary"] = "cells"
+    sampling: Sampling | None = None
+
+    @property
+    def name(self) -> str:
+        """Name of its group in the store."""
+        return f"{self.model}_replicas" if self.role == "replicas" else self.model
+
+    @property
+    def content(self) -> list[Any]:
+        """What its results follow from: not how it is cut."""
+        content = [self.model, self.version, self.grid.to_json(), dict(self.options)]
+        return content if self.sampling is None else [*content, asdict(self.sampling)]
+
+    @property
+    def batches(self) -> int:
+        """Into how many blocks the replicas of the same cells are cut."""
+        return self.blocks.counts[-1] if self.role == "replicas" else 1
+
+    @property
+    def first_batches(self) -> int:
+        """How many of these are computed to begin with."""
+        if self.role != "replicas" or self.sampling is None:
+            return 1
+        return -(-self.sampling.replicas // self.block_shape[-1])
 
     @property
     def blocks(self) -> Blocks:
@@ -39,6 +69,8 @@ class Part:
             "grid": self.grid.to_json(),
             "options": dict(self.options),
             "block_shape": list(self.block_shape),
+            "role": self.role,
+            "sampling": None if self.sampling is None else asdict(self.sampling),
         }
 
     @classmethod
@@ -50,6 +82,8 @@ class Part:
             Grid.from_json(content["grid"]),
             content["options"],
             tuple(content["block_shape"]),
+            content["role"],
+            None if content["sampling"] is None else Sampling(**content["sampling"]),
         )
 
 
@@ -71,12 +105,16 @@ class Plan:
 
     @property
     def cells(self) -> int:
-        """Number of cells of all parts."""
-        return sum(part.grid.size for part in self.parts)
+        """Number of cells of all models; replicas of a cell do not count."""
+        return sum(part.grid.size for part in self.parts if part.role != "replicas")
 
-    def part(self, model: str) -> Part:
-        """Return the share of `model`; KeyError if it has none."""
-        return {part.model: part for part in self.parts}[model]
+    def part(self, name: str) -> Part:
+        """Return the part called `name`; KeyError if there is none."""
+        return {part.name: part for part in self.parts}[name]
+
+    def replicas_of(self, summary: Part) -> Part:
+        """Return the replicas that a summary summarizes."""
+        return next(p for p in self.parts if p.role == "replicas" and p.model == summary.model)
 
     def to_json(self) -> dict[str, Any]:
         """Return plain content from which `from_json` makes an equal plan."""
@@ -93,10 +131,39 @@ class Plan:
         return cls(content["sweep_id"], parts, content["provenance"])
 
 
+def plan_parts(
+    model: Model,
+    grid: Grid,
+    options: Mapping[str, Any],
+    sampling: Sampling,
+    block_cells: int | None = None,
+) -> tuple[Part, ...]:
+    """Return the share of `model` in a sweep: one part, or replicas and their summary.
+
+    A block of replicas takes about `BLOCK_SECONDS`: many cells where they are cheap, and where
+    one is dear a few of its replicas, so that it keeps every worker busy.
+    """
+    if model.replicate is None:
+        return (plan_part(model, grid, options, block_cells),)
+    affordable = max(1, int(BLOCK_SECONDS / model.seconds_per_cell))
+    cells = block_cells or max(1, min(BLOCK_CELLS, affordable) // sampling.replicas)
+    summary = replace(plan_part(model, grid, options, cells), role="summary", sampling=sampling)
+    batch = max(n for n in _divisors(sampling.replicas) if n <= max(1, affordable // cells))
+    indices = tuple(map(float, range(sampling.max_replicas)))
+    more = (*summary.grid.dimensions, Dimension(REPLICA, {REPLICA: indices}))
+    replicas = replace(
+        summary,
+        role="replicas",
+        grid=replace(summary.grid, dimensions=more),
+        block_shape=(*summary.block_shape, batch),
+    )
+    return replicas, summary
+
+
 def plan_part(
     model: Model, grid: Grid, options: Mapping[str, Any], block_cells: int | None = None
 ) -> Part:
-    """Return the share of `model` in a sweep over `grid`, cut into blocks of a good size.
+    """Return `model` over `grid`, cut into blocks of a good size.
 
     A parameter that the grid lacks has the model's default.
     """
@@ -112,8 +179,15 @@ def plan_part(
     return Part(model.name, model.version, own, options, block_shape(own.shape, cells))
 
 
+def _divisors(number: int) -> list[int]:
+    return [n for n in range(1, number + 1) if number % n == 0]
+
+
 def model_of(part: Part) -> Model:
-    """Return the model of a part; ValueError if this installation has another version of it."""
+    """Return the model of a part, with the variables that the part has.
+
+    ValueError if this installation has another version of it.
+    """
     model = load_models().get(part.model)
     if model is None or model.version != part.version:
         have = f"version {model.version}" if model else "no such model"
@@ -121,4 +195,6 @@ def model_of(part: Part) -> Model:
             f"the sweep needs model {part.model!r} version {part.version}; this installation has "
             f"{have}. Install the delocal version that the sweep's provenance names."
         )
-    return model
+    if part.role == "replicas":
+        return replicas_of(model)
+    return summary_of(model) if part.role == "summary" else model

@@ -5,6 +5,7 @@
     <root>/plan.json                       what was to be computed
     <root>/data.zarr/<model>/<variable>    Zarr v3, one group for each model
     <root>/receipts/<model>/<block>.json   written last: the block is complete, with its checksum
+    <root>/partial/                        chunks that are being written, or were when one died
 
 A block is one whole chunk of every variable and belongs to one task, because two writers of
 one chunk lose data. A variable that does not vary along some dimension is written by the first
@@ -51,7 +52,8 @@ class Receipt:
     """What is known of a block that is stored: counts of cells by status, checksum, cost.
 
     `failures` lists up to `block.FAILURES_KEPT` cells that raised, each with its place in the
-    block, parameters, error and traceback.
+    block, parameters, error and traceback. `model` names the part; a summary is `unfinished`
+    where more replicas are wanted for it.
     """
 
     model: str
@@ -60,6 +62,7 @@ class Receipt:
     counts: Mapping[str, int]
     seconds: float
     failures: tuple[Mapping[str, Any], ...] = field(default=())
+    unfinished: bool = False
 
 
 class SweepStore:
@@ -67,6 +70,7 @@ class SweepStore:
 
     def __init__(self, root: str | Path) -> None:
         self.root = Path(root)
+        self._open: dict[str, dict[str, Any]] = {}
 
     @property
     def zarr_path(self) -> Path:
@@ -102,8 +106,10 @@ class SweepStore:
         for chunk in _owned_chunks(self.plan.part(model), block):
             values = np.asarray(arrays[chunk.variable], order="C")
             content = encode_chunk(values, chunk.shape)
-            write_bytes(self.zarr_path / model / chunk.variable / chunk.name, content)
-            checksum = google_crc32c.extend(checksum, values.tobytes())
+            path = self.zarr_path / model / chunk.variable / chunk.name
+            write_bytes(path, content, self.root / "partial")
+            if chunk.reproducible:
+                checksum = google_crc32c.extend(checksum, values.tobytes())
         return f"{checksum:08x}"
 
     def sign(self, receipt: Receipt) -> None:
@@ -123,6 +129,18 @@ class SweepStore:
             return None
         return receipt if self._checksum(model, block) == receipt.checksum else None
 
+    def read(self, part: Part, region: Mapping[str, slice]) -> dict[str, NDArray[Any]]:
+        """Return the variables of a part within a `region` by dimension."""
+        model = model_of(part)
+        layout = Layout.of_grid(part.grid, model)
+        arrays = self._stored(part.name)
+        return {
+            v.name: np.asarray(
+                arrays[v.name][tuple(region.get(dim, slice(None)) for dim in layout.dims(v))]
+            )
+            for v in model.variables_for(part.grid.parameters)
+        }
+
     def open(self) -> xr.DataTree:
         """Return the whole sweep, lazily: one child for each model."""
         return xr.open_datatree(self.zarr_path, engine="zarr", chunks=None)
@@ -132,19 +150,26 @@ class SweepStore:
         ds: xr.Dataset = xr.open_zarr(self.zarr_path / model, chunks=None)
         return ds
 
+    def _stored(self, name: str) -> dict[str, Any]:
+        """Return the arrays of a group for reading, opened once: their documents do not change."""
+        if name not in self._open:
+            self._open[name] = dict(zarr.open_group(self.zarr_path / name, mode="r").arrays())
+        return self._open[name]
+
     def _receipt(self, model: str, block: int) -> Path:
         return self.root / "receipts" / model / f"{block:07d}.json"
 
     def _checksum(self, model: str, block: int) -> str | None:
         """Return the checksum of what is stored, or None where a chunk does not decode."""
-        arrays = dict(zarr.open_group(self.zarr_path / model, mode="r").arrays())
+        arrays = self._stored(model)
         checksum = 0
         for chunk in _owned_chunks(self.plan.part(model), block):
             try:
                 values = np.asarray(arrays[chunk.variable][chunk.region], order="C")
             except (ValueError, RuntimeError, OSError):
                 return None
-            checksum = google_crc32c.extend(checksum, values.tobytes())
+            if chunk.reproducible:
+                checksum = google_crc32c.extend(checksum, values.tobytes())
         return f"{checksum:08x}"
 
 
@@ -156,6 +181,7 @@ class _Chunk:
     name: str
     region: tuple[slice, ...]
     shape: tuple[int, ...]
+    reproducible: bool
 
 
 def _owned_chunks(part: Part, block: int) -> Iterator[_Chunk]:
@@ -175,18 +201,20 @@ def _owned_chunks(part: Part, block: int) -> Iterator[_Chunk]:
             chunk_name((*(place[dim] for dim in dims), *[0] * len(extra))),
             (*(box[dim] for dim in dims), *map(slice, extra)),
             (*(side[dim] for dim in dims), *extra),
+            variable.reproducible,
         )
 
 
 def _write_template(root: Path, plan: Plan) -> None:
     members: dict[str, dict[str, Any]] = {}
     for part in plan.parts:
-        group = _write_group(root / "data.zarr" / part.model, part, plan.provenance)
+        group = _write_group(root / "data.zarr" / part.name, part, plan.provenance)
         below = group["consolidated_metadata"]["metadata"]
-        members[part.model] = group_document(group["attributes"], {})
-        members.update({f"{part.model}/{name}": document for name, document in below.items()})
-        (root / "receipts" / part.model).mkdir(parents=True)
+        members[part.name] = group_document(group["attributes"], {})
+        members.update({f"{part.name}/{name}": document for name, document in below.items()})
+        (root / "receipts" / part.name).mkdir(parents=True)
     _write_document(root / "data.zarr", group_document(plan.provenance, members))
+    (root / "partial").mkdir()
     write_bytes(root / "plan.json", json.dumps(plan.to_json()).encode())
 
 
@@ -206,7 +234,9 @@ def _write_group(path: Path, part: Part, provenance: Mapping[str, Any]) -> dict[
         content = encode_chunk(values.astype(dtype), values.shape)
         write_bytes(path / name / chunk_name([0] * values.ndim), content)
     for dim, labels in model.coordinates.items():
-        members[dim] = array_document([len(labels)], [len(labels)], "string", [dim], {})
+        dtype = "string" if isinstance(labels[0], str) else "float64"
+        size, named = [len(labels)], {"long_name": dim}
+        members[dim] = array_document(size, size, dtype, [dim], named)
         _write_document(path / dim, members[dim])
         write_bytes(path / dim / chunk_name([0]), encode_labels(labels))
     for variable in model.variables_for(part.grid.parameters):

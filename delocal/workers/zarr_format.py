@@ -89,14 +89,20 @@ def encode_chunk(values: NDArray[Any], chunks: Sequence[int]) -> bytes:
     return _with_checksum(body)
 
 
-def encode_labels(labels: Sequence[str]) -> bytes:
-    """Return the bytes of the one chunk of a ``string`` array."""
+def encode_labels(labels: Sequence[str] | Sequence[float]) -> bytes:
+    """Return the bytes of the one chunk of a coordinate: a ``string`` or ``float64`` array."""
+    if not isinstance(labels[0], str):
+        return encode_chunk(np.asarray(labels, dtype=np.float64), [len(labels)])
     return _with_checksum(bytes(VLenUTF8().encode(np.asarray(labels, dtype=object))))
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: readers and crashes never see half of it."""
-    partial = f"{path}.{uuid.uuid4().hex[:8]}.partial"
+def write_bytes(path: Path, content: bytes, scratch: Path | None = None) -> None:
+    """Write a file whole or not at all: readers and crashes never see half of it.
+
+    It is begun in the folder `scratch`, on the same disk, so that what a crash leaves behind
+    does not lie among the data.
+    """
+    partial = f"{(scratch or path.parent) / path.name}.{uuid.uuid4().hex[:8]}.partial"
     with open(partial, "wb") as file:
         file.write(content)
     os.replace(partial, path)

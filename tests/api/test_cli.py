@@ -8,7 +8,8 @@ import yaml
 from typer.testing import CliRunner
 
 from delocal.api import cli
-from delocal.api.demo import PAPER, exponent_table, serving
+from delocal.api.demo import PAPER, exponent_table
+from delocal.api.serving import serving
 from delocal.service.settings import ClusterSettings, Settings
 from delocal.workers.dataset import evaluate
 

@@ -90,6 +90,7 @@ def test_a_wrong_request_is_a_problem_with_every_field(rest):
         ("/v1/models/scalin", 404),
         ("/v1/nothing", 404),
         ("/v1/sweeps?limit=0", 422),
+        ("/v1/sweeps?before=99999999999999999999999", 422),
     ],
 )
 def test_every_error_is_problem_json(rest, path, status):
@@ -154,6 +155,8 @@ def test_events_tell_the_story_and_continue(rest):
     later = rest.get(f"/v1/sweeps/{sweep['id']}/events", headers={"Last-Event-ID": ids[2]}).text
     assert "event: done" in later
     assert "event: progress" not in later
+    last = {"Last-Event-ID": ids[-1]}
+    assert "event:" not in rest.get(f"/v1/sweeps/{sweep['id']}/events", headers=last).text
 
 
 @pytest.mark.parametrize(
@@ -175,7 +178,8 @@ def test_the_zarr_route_serves_ranges(rest):
 
 
 def test_models_are_described(rest):
-    (scaling,) = rest.get("/v1/models").json()
+    found = {model["name"]: model for model in rest.get("/v1/models").json()}
+    scaling = found["scaling"]
     assert scaling == rest.get("/v1/models/scaling").json()
     assert {p["name"] for p in scaling["parameters"]} == set("d alpha beta T W t V rho L".split())
 

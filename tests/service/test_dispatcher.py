@@ -250,15 +250,25 @@ def test_stopping_gives_what_is_in_flight_to_the_next_service(ledger, tmp_path, 
     release.set()
 
 
+def test_a_sweep_of_a_model_that_is_gone_fails_with_the_reason(ledger, tmp_path, start):
+    store = enter(ledger, tmp_path, plan())
+    path = store.root / "plan.json"
+    path.write_text(path.read_text().replace('"version": "1"', '"version": "0"'))
+    start(LocalExecutor())
+    assert wait(ledger, plan().sweep_id).state == SweepState.FAILED
+    event = next(e for e in ledger.events(plan().sweep_id) if e.kind == "cannot_run")
+    assert "needs model 'scaling' version 0" in event.data["error"]
+
+
 def test_tasks_take_about_a_second_and_leave_work_for_every_slot(ledger, tmp_path):
     sweep = plan(cells=1000, block_cells=10)
     enter(ledger, tmp_path, sweep)
     dispatcher = Dispatcher(ledger, ThreadExecutor(), tmp_path / "sweeps")
     assert len(sweep.parts[0].blocks) == 125
-    assert dispatcher._blocks_per_task(sweep.sweep_id) == 32  # cheap: a quarter for each of 2 slots
+    assert dispatcher._blocks_per_task(sweep) == 32  # cheap: a quarter for each of 2 slots
     lease = ledger.lease(sweep.sweep_id, dispatcher.owner, 1, time.time() + 60)
     root = str(dispatcher.store(sweep.sweep_id).root)
     receipts = run_task(Task(root, sweep.digest, "scaling", lease.blocks))
     slow = [Receipt(r.model, r.block, r.checksum, r.counts, 0.2) for r in receipts]
-    ledger.record(sweep.sweep_id, dispatcher.owner, slow, 8, "1")
-    assert dispatcher._blocks_per_task(sweep.sweep_id) == 5  # 0.2 s a block: five make a second
+    ledger.record(sweep, dispatcher.owner, "scaling", slow)
+    assert dispatcher._blocks_per_task(sweep) == 5  # 0.2 s a block: five make a second

@@ -7,7 +7,9 @@ import xarray as xr
 from delocal.service.errors import NotFound, SelectionError, TooLarge
 from delocal.service.request import SweepRequest
 from delocal.service.results import OpenDatasets, Selection, select, to_plain
+from delocal.workers.block import run_block
 from delocal.workers.local import run_plan
+from delocal.workers.store import SweepStore
 
 REQUEST = {
     "models": ["scaling"],
@@ -64,11 +66,19 @@ def test_a_value_that_is_not_there_names_its_neighbours(ds):
     assert float(near.alpha) == pytest.approx(3.0)
 
 
+def test_coordinates_with_one_value_may_be_named(ds):
+    xr.testing.assert_identical(chosen(ds, alpha="3", beta="3", W="1"), chosen(ds, alpha="3"))
+    with pytest.raises(SelectionError, match="no beta = 4 on the axis"):
+        chosen(ds, alpha="3", beta="4")
+
+
 def test_labels_select_exponents(ds):
     found = select(
         ds, ["kappa_sd_exponent"], {"wrt": Selection.parse("T"), "alpha": Selection.parse("3")}
     )
     assert float(found.kappa_sd_exponent) == pytest.approx(4 / 3)
+    with pytest.raises(SelectionError, match="wrt has labels, no range"):
+        select(ds, ["kappa_sd_exponent"], {"wrt": Selection.parse(":")})
     with pytest.raises(SelectionError, match="no wrt = 'Q'"):
         select(ds, ["kappa_sd_exponent"], {"wrt": Selection.parse("Q")})
 
@@ -76,9 +86,12 @@ def test_labels_select_exponents(ds):
 @pytest.mark.parametrize(
     ("texts", "message"),
     [
-        ({"W": "1"}, "no axis 'W'"),
+        ({"W": "2"}, "no W = 2 on the axis"),
+        ({"wrt": "a:b"}, "a range is written"),
+        ({"T": "nan"}, "not a finite number"),
+        ({"T": "inf"}, "not a finite number"),
         ({"gamma": "1"}, "no axis 'gamma'"),
-        ({"T": "warm"}, "is not a number"),
+        ({"T": "warm"}, "is not a finite number"),
         ({"T": "a:b"}, "a range is written 1e-6:1e-2"),
         ({"T": "1:2"}, "it runs from 1e-06 to 0.01"),
     ],
@@ -104,6 +117,17 @@ def test_plain_content_keeps_values_and_attributes(ds):
     assert plain["data"]["kappa_sd"]["dims"] == ["T"]
     assert "(77)" in plain["data"]["kappa_sd"]["attrs"]["equation"]
     assert np.array_equal(plain["data"]["kappa_sd"]["values"], chosen(ds, alpha="3").kappa_sd)
+
+
+def test_what_is_read_early_is_read_again(tmp_path):
+    plan = SweepRequest.parse(REQUEST).plan(block_cells=50)
+    store = SweepStore(tmp_path / "s")
+    store.create(plan)
+    kept = OpenDatasets().get(store, None)
+    assert select(kept, ["kappa_sd"], {}).kappa_sd.isnull().all()
+    for block in plan.parts[0].blocks:
+        run_block(store, "scaling", block)
+    assert select(kept, ["kappa_sd"], {}).kappa_sd.notnull().any()
 
 
 def test_datasets_stay_open_and_are_found_by_model(store):

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import kernel, queries, sweep
+from benchmarks import kernel, network, queries, sweep
 from benchmarks.report import Row, publish
 from validation import scaling
 
@@ -18,8 +18,9 @@ SMALL = (3, 4, 70, 70)
         lambda: kernel.rows(side=1),
         lambda: sweep.rows(SMALL, repeats=1, naive=20, idle_seconds=0.2),
         lambda: queries.rows(SMALL, repeats=2),
+        lambda: network.rows(spins=20_000, pseudospins=2_000, repeats=1),
     ],
-    ids=["kernel", "sweep", "queries"],
+    ids=["kernel", "sweep", "queries", "network"],
 )
 def test_the_benchmarks_run(rows):
     found = rows()

@@ -16,7 +16,7 @@ import delocal
 from benchmarks.report import Row
 from delocal.api import cli
 from delocal.api.app import create_app
-from delocal.api.demo import serving
+from delocal.api.serving import serving
 from delocal.physics import models
 from delocal.service.errors import RequestError
 from delocal.service.request import SweepRequest

@@ -11,7 +11,7 @@ import pytest
 
 import delocal
 from delocal.api.client import Client
-from delocal.api.demo import serving
+from delocal.api.serving import serving
 from delocal.service.settings import ClusterSettings, Settings
 from delocal.workers import plan as planning
 from delocal.workers.store import SweepStore
@@ -128,3 +128,23 @@ def test_a_service_killed_halfway_finishes_after_a_restart_to_the_same_bytes(ref
         second.wait(timeout=30)
     assert arrays(store.open_model("scaling")) == reference
     assert {path: path.stat().st_mtime_ns for path in kept} == kept  # nothing computed twice
+
+
+MONTE_CARLO = {
+    "models": ["network", "scaling"],
+    "axes": {"T": [1.0, 0.1], "alpha": [3, 3.5]},
+    "fixed": {"d": 2, "beta": 3, "W": 20, "t": 1, "V": 1},
+    "options": {"network": {"box": 16}},
+    "sampling": {"replicas": 8, "target_rel_error": 0.05, "max_replicas": 32},
+}
+
+
+def test_a_monte_carlo_sweep_on_a_cluster_gives_the_bytes_of_a_local_run(tmp_path):
+    local = arrays(delocal.run(MONTE_CARLO)["network"].to_dataset().drop_vars("core_seconds"))
+    settings = Settings(data=tmp_path, cluster=ClusterSettings(kind="local", workers=2))
+    with serving(settings) as (url, _), Client(url) as client:
+        sweep = client.submit(MONTE_CARLO).wait()
+        tree = sweep.open()
+        assert set(tree.children) == {"network", "network_replicas", "scaling"}
+        assert arrays(tree["network"].to_dataset().drop_vars("core_seconds")) == local
+        assert sweep.status()["cells"]["total"] == 8

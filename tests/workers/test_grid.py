@@ -188,14 +188,6 @@ def test_a_long_grid_is_never_listed():
     assert blocks.box(10**12 - 1) == (slice(10**6 - 100, 10**6),) * 3
 
 
-def test_carriers_are_the_dimensions_of_what_varies():
-    grid = Grid((Dimension("a", {"a": (1.0,), "b": (2.0,)}), Dimension("c", {"c": (1.0,)})))
-    assert grid.carriers(None) == ("a", "c")
-    assert grid.carriers(("b",)) == ("a",)
-    assert grid.carriers(("c", "a")) == ("a", "c")
-    assert grid.carriers(("elsewhere",)) == grid.carriers(()) == ()
-
-
 @pytest.mark.parametrize("index", [-13, 12])
 def test_no_block_outside_the_grid(index):
     with pytest.raises(ValueError, match="out of bounds"):

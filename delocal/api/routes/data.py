@@ -10,18 +10,32 @@ from fastapi.responses import FileResponse
 
 from delocal.api.errors import documented
 from delocal.api.routes.deps import CurrentService, SweepId
-from delocal.service.errors import NotFound
+from delocal.service.errors import NotFound, SelectionError
 from delocal.service.results import Selection, select, to_plain
 
 router = APIRouter(tags=["data"])
 RESERVED = {"model", "variables", "nearest"}
 """Query parameters of /data that are not coordinates."""
+EXAMPLE = {
+    "sizes": {"T": 2},
+    "coords": {"T": {"dims": ["T"], "attrs": {"units": "energy"}, "values": [1e-6, 1e-5]}},
+    "data": {
+        "kappa_sd": {
+            "dims": ["T"],
+            "attrs": {"equation": "Gutman et al. (2016), Eq. (77)"},
+            "values": [1.6e-25, 1.6e-22],
+        }
+    },
+}
 
 
 @router.get(
     "/sweeps/{sweep_id}/data",
     summary="Part of a dataset as JSON",
-    responses=documented(404, 413, 422),
+    responses={
+        200: {"content": {"application/json": {"example": EXAMPLE}}},
+        **documented(404, 413, 422),
+    },
 )
 def data(
     sweep_id: SweepId,
@@ -38,11 +52,10 @@ def data(
     """
     ds = service.datasets.get(service.sweeps.store(sweep_id), model)
     wanted = variables.split(",") if variables else None
-    selections = {
-        name: Selection.parse(text)
-        for name, text in request.query_params.items()
-        if name not in RESERVED
-    }
+    asked = [(n, text) for n, text in request.query_params.multi_items() if n not in RESERVED]
+    selections = {name: Selection.parse(text) for name, text in asked}
+    if len(selections) < len(asked):
+        raise SelectionError("a coordinate is given twice; write several values as T=1e-6,1e-5")
     content: dict[str, Any] = to_plain(select(ds, wanted, selections, nearest=nearest))
     body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)  # NaN and inf become null
     return Response(body, media_type="application/json")
@@ -51,7 +64,8 @@ def data(
 @router.get(
     "/sweeps/{sweep_id}/zarr/{path:path}",
     summary="The Zarr store of a sweep, for xarray.open_zarr(url)",
-    responses=documented(404, 422),
+    response_class=FileResponse,
+    responses={200: {"content": {"application/octet-stream": {}}}, **documented(404, 422)},
 )
 @router.head("/sweeps/{sweep_id}/zarr/{path:path}", include_in_schema=False)
 def zarr_bytes(sweep_id: SweepId, path: str, service: CurrentService) -> FileResponse:

@@ -19,7 +19,7 @@ def list_models() -> list[dict[str, Any]]:
     return describe_models()
 
 
-@router.get("/models/{name}", summary="One model", responses=documented(404))
+@router.get("/models/{name}", summary="One model", responses=documented(404, 422))
 def one_model(name: str) -> dict[str, Any]:
     """The same as its entry in the list."""
     return describe_one(name)

@@ -15,11 +15,9 @@ from delocal.api.errors import documented
 from delocal.api.routes.deps import CurrentService, SweepId
 from delocal.api.schemas import SweepEstimate, SweepList, SweepStatus
 from delocal.service.request import SweepRequest
-from delocal.service.states import SweepState
 
 router = APIRouter(tags=["sweeps"])
 POLL_SECONDS = 0.2
-ENDINGS = {str(state) for state in SweepState if state.ended}
 EXAMPLE = SweepRequest.model_json_schema()["examples"][0]
 # Parsed by SweepRequest itself, whose errors say more; documented as what it is.
 Content = Annotated[
@@ -33,7 +31,12 @@ Content = Annotated[
     "/sweeps",
     status_code=202,
     summary="Submit a sweep, or with dry_run=true ask what it would cost",
-    responses={200: {"model": SweepEstimate, "description": "Dry run"}, **documented(422)},
+    response_model=None,
+    responses={
+        200: {"model": SweepEstimate, "description": "Dry run"},
+        202: {"model": SweepStatus, "description": "Submitted, or found again"},
+        **documented(422),
+    },
 )
 def submit(
     content: Content,
@@ -59,7 +62,9 @@ def list_sweeps(
     request: Request,
     service: CurrentService,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: Annotated[int | None, Query(description="continue from the `next` link")] = None,
+    before: Annotated[
+        int | None, Query(ge=1, le=2**63 - 1, description="continue from the `next` link")
+    ] = None,
 ) -> SweepList:
     """`next` is the link to the page after this one, or null."""
     records = service.ledger.newest(limit, before)
@@ -98,14 +103,17 @@ async def _existing(sweep_id: SweepId, service: CurrentService) -> str:
 async def events(
     existing: Annotated[str, Depends(_existing)],
     service: CurrentService,
-    last_event_id: Annotated[int, Header(description="continue after this event")] = 0,
+    last_event_id: Annotated[
+        int, Header(ge=0, le=2**63 - 1, description="continue after this event")
+    ] = 0,
 ) -> AsyncIterator[ServerSentEvent]:
     """Send every event once; with `Last-Event-ID` only those after it."""
     after = last_event_id
-    while True:
+    while not service.stopping.is_set():
+        sweep = await run_in_threadpool(service.sweeps.get, existing)
         for event in await run_in_threadpool(service.sweeps.events, existing, after):
             after = event.id
             yield ServerSentEvent(data=event.data, event=event.kind, id=str(event.id))
-            if event.kind in ENDINGS:
-                return
+        if sweep.state.ended:  # it had ended before the events were read: these are all
+            return
         await asyncio.sleep(POLL_SECONDS)

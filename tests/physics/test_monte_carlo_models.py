@@ -1,0 +1,95 @@
+"""The Monte Carlo models against what is known exactly, through the engine that users run."""
+
+import numpy as np
+import pytest
+from scipy import stats
+
+import delocal
+from delocal.physics.model import Status
+
+RESONANCES = {
+    "models": ["resonances"],
+    "axes": {"d": [1, 2, 3]},
+    "fixed": {"alpha": 3, "T": 10, "W": 20, "t": 1},
+    "options": {"resonances": {"spins": 10_000}},
+    "sampling": {"replicas": 32},
+}
+NETWORK = {
+    "models": ["network"],
+    "axes": {"T": [1.0, 1e-3]},
+    "fixed": {"d": 2, "alpha": 3, "beta": 3, "W": 20, "t": 1, "V": 1},
+    "options": {"network": {"box": 16}},
+    "sampling": {"replicas": 64},
+}
+
+
+def run(request, model):
+    return delocal.run(request)[model].to_dataset()
+
+
+@pytest.mark.parametrize("hopping", ["fixed", "uniform", "gaussian"])
+def test_resonances_are_as_many_as_the_closed_form_says(hopping):
+    options = {"resonances": {"spins": 10_000, "hopping": hopping}}
+    ds = run({**RESONANCES, "options": options}, "resonances")
+    seen = (ds.N1 * 32 * 10_000 / 2 > 25) & ds.N1.notnull()  # enough pairs for a normal law
+    pulls = ((ds.N1 - ds.N1_exact) / ds.N1_stderr).where(seen)
+    for d in (1, 2, 3):
+        here = pulls.sel(d=d).values[seen.sel(d=d).values]
+        assert here.size >= 2
+        # each pull follows Student's law with 31 degrees of freedom
+        p = stats.kstest(here, stats.t(31).cdf).pvalue if here.size > 4 else 1.0
+        assert p > 1e-3
+        assert abs(here).max() < stats.t(31).isf(1e-4 / here.size)
+
+
+def test_densities_of_pseudospins_agree_too():
+    ds = run(RESONANCES, "resonances").isel(R=slice(3))
+    pulls = (ds.rho_ps - ds.rho_ps_exact) / ds.rho_ps_stderr
+    assert abs(pulls).max() < stats.t(31).isf(1e-4)
+
+
+def test_more_active_spins_than_spins_is_outside_the_domain():
+    ds = run({**RESONANCES, "fixed": {**RESONANCES["fixed"], "T": 11}}, "resonances")
+    assert (ds.status == Status.OUTSIDE_DOMAIN).all()
+    assert ds.N1.isnull().all()
+    assert ds.N1_exact.isnull().all()
+
+
+def test_a_network_at_its_optimal_size_has_one_partner():
+    ds = run(NETWORK, "network")
+    assert (ds.status == Status.DONE).all()
+    np.testing.assert_allclose(ds.N2_exact.sel(R2=1.0), 1, rtol=1e-6)
+    pulls = (ds.N2 - ds.N2_exact) / ds.N2_stderr
+    assert abs(pulls).max() < stats.t(63).isf(1e-5)
+    assert (abs(ds.R1 - ds.R1_exact) < 4 * ds.R1_stderr).all()
+
+
+def test_the_optimal_size_grows_with_its_exponent():
+    ds = run(NETWORK, "network")
+    slope = np.diff(np.log(ds.R1.values))[0] / np.log(1e-3)
+    error = float(np.sqrt(((ds.R1_stderr / ds.R1) ** 2).sum())) / np.log(1e3)
+    assert abs(slope + 1) < 4 * error < 0.1  # R1 ~ 1/T at (2, 3, 3), Eq. (21)
+
+
+@pytest.mark.parametrize("interaction", ["cut", "as-printed", "four-spin"])
+def test_every_definition_of_the_network_runs(interaction):
+    options = {"network": {"box": 16, "interaction": interaction, "sampler": "siblings"}}
+    ds = run({**NETWORK, "options": options, "sampling": {"replicas": 4}}, "network")
+    assert (ds.status == Status.DONE).all()
+    assert (ds.degree > 0).all()
+    assert ((ds.largest > 0) & (ds.largest <= 1)).all()
+
+
+def test_regions_without_an_optimal_size_are_outside_the_domain():
+    fixed = {**NETWORK["fixed"], "alpha": 6, "beta": 3.5}  # region III
+    ds = run({**NETWORK, "fixed": fixed, "sampling": {"replicas": 2}}, "network")
+    assert (ds.status == Status.OUTSIDE_DOMAIN).all()
+    assert ds.R1_exact.isnull().all()
+
+
+def test_an_error_asked_for_is_reached():
+    request = {**NETWORK, "sampling": {"replicas": 8, "target_rel_error": 0.02}}
+    ds = run(request, "network")
+    assert (ds.R1_stderr <= 0.02 * ds.R1).all()
+    assert (ds.target_reached == 1).all()
+    assert (ds.n_replicas > 8).any()
