@@ -10,6 +10,7 @@ from typing import Any, Generic
 import numpy as np
 from numpy.typing import ArrayLike
 
+from delocal.physics.model import Parameter
 from delocal.physics.powers import Array, LogArray, PowerLaw, Quantity
 
 SCALED_BY = ("T", "W", "t", "V", "rho")
@@ -56,6 +57,29 @@ class SpinModel(Generic[Quantity]):
     def X(self) -> Array:
         """2 alpha beta - d (alpha + beta): E*/T ~ T**(X/D), below Eq. (24)."""
         return 2 * self.alpha * self.beta - self.d * (self.alpha + self.beta)
+
+
+def _positive(name: str, long_name: str, units: str, **more: Any) -> Parameter:
+    return Parameter(name, long_name, units, minimum=0, open_bounds=True, **more)
+
+
+SPIN_PARAMETERS = (
+    Parameter("d", "dimension of space", "1", minimum=1, maximum=3, integer=True),
+    _positive("alpha", "exponent of the hopping, t/r**alpha", "1"),
+    _positive("beta", "exponent of the interaction, V/r**beta", "1"),
+    _positive("T", "temperature", "energy"),
+    _positive("W", "disorder", "energy"),
+    _positive("t", "hopping", "energy length**alpha", default=0.02),
+    _positive("V", "interaction", "energy length**beta", default=0.02),
+    _positive("rho", "density of spins", "length**(-d)", default=1.0),
+    _positive("L", "size of the sample", "length", optional=True),
+)
+"""The parameters of the power-law spin model, for the models that are swept over them."""
+
+
+def spin_parameters(*names: str) -> tuple[Parameter, ...]:
+    """Return the parameters with these `names`, in the order of `SPIN_PARAMETERS`."""
+    return tuple(p for p in SPIN_PARAMETERS if p.name in names)
 
 
 def spin_model(

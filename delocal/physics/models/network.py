@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from delocal.physics import phase_diagram
 from delocal.physics.disorder import Ensemble, sample_active_spins
-from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
+from delocal.physics.model import STATUS, Arrays, Model, Option, Status, Variable
 from delocal.physics.networks import AS_PRINTED, CUT, TAIL, Interaction, links_by_octave, network
+from delocal.physics.parameters import spin_parameters
 from delocal.physics.percolation import clusters, mean_degree
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region
 from delocal.physics.pseudospins import PseudoSpins, sample_dilute, sample_pseudospins
@@ -100,10 +101,6 @@ def _ensemble(point: Mapping[str, Any]) -> Ensemble | None:
     return Ensemble(int(d), alpha, beta, T, W, t=t, V=V, rho=rho)
 
 
-def _positive(name: str, long_name: str, units: str, **more: Any) -> Parameter:
-    return Parameter(name, long_name, units, minimum=0, open_bounds=True, **more)
-
-
 def _estimate(name: str, long_name: str, units: str, equation: str, comment: str = "") -> Variable:
     return Variable(name, long_name, units, equation, comment=comment, estimated=True)
 
@@ -124,16 +121,7 @@ model = Model(
     kind="monte-carlo",
     title="Network of pseudo-spins of the size R1(T) in the power-law spin model",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
-    parameters=(
-        Parameter("d", "dimension of space", "1", minimum=1, maximum=3, integer=True),
-        _positive("alpha", "exponent of the hopping, t/r**alpha", "1"),
-        _positive("beta", "exponent of the interaction, V/r**beta", "1"),
-        _positive("T", "temperature; at T = W/2 every spin is active", "energy"),
-        _positive("W", "disorder", "energy"),
-        _positive("t", "hopping", "energy length**alpha", default=0.02),
-        _positive("V", "interaction", "energy length**beta", default=0.02),
-        _positive("rho", "density of spins", "length**(-d)", default=1.0),
-    ),
+    parameters=spin_parameters(*NEEDS),
     variables=(
         STATUS,
         N2,

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from delocal.physics.counting import resonant_partners
 from delocal.physics.disorder import Ensemble, sample_active_spins, separation
-from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
+from delocal.physics.model import STATUS, Arrays, Model, Option, Status, Variable
+from delocal.physics.parameters import spin_parameters
 from delocal.physics.resonances import resonant_pairs
 
 PAPER = "Gutman et al. (2016)"
@@ -84,10 +85,6 @@ def _radii(ensemble: Ensemble) -> NDArray[np.float64]:
     return np.asarray(np.asarray(OCTAVES) * ensemble.rho ** (-1 / ensemble.d))
 
 
-def _positive(name: str, long_name: str, units: str, **more: Any) -> Parameter:
-    return Parameter(name, long_name, units, minimum=0, open_bounds=True, **more)
-
-
 N1 = Variable(
     "N1",
     "active spins from R to 2R in resonance with an active spin",
@@ -114,14 +111,7 @@ model = Model(
     kind="monte-carlo",
     title="Resonant pairs of active spins in the power-law spin model",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
-    parameters=(
-        Parameter("d", "dimension of space", "1", minimum=1, maximum=3, integer=True),
-        _positive("alpha", "exponent of the hopping, t/r**alpha", "1"),
-        _positive("T", "temperature; at T = W/2 every spin is active", "energy"),
-        _positive("W", "disorder", "energy"),
-        _positive("t", "hopping", "energy length**alpha", default=0.02),
-        _positive("rho", "density of spins", "length**(-d)", default=1.0),
-    ),
+    parameters=spin_parameters(*NEEDS),
     variables=(
         STATUS,
         N1,

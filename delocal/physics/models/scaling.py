@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from delocal.physics import phase_diagram
 from delocal.physics.channels import CHANNELS, Channel, dominant_channel
 from delocal.physics.channels import dominant_channel_asymptotic as asymptotic
-from delocal.physics.model import STATUS, Arrays, Model, Parameter, Status, Variable
-from delocal.physics.parameters import SCALED_BY, SpinModel, power_laws, spin_model
+from delocal.physics.model import STATUS, Arrays, Model, Status, Variable
+from delocal.physics.parameters import SCALED_BY, SPIN_PARAMETERS, SpinModel, power_laws, spin_model
 from delocal.physics.phase_diagram import Region, belongs
 from delocal.physics.powers import Array, LogArray, PowerLaw
 from delocal.physics.quantities import QUANTITIES, ScalingQuantity
@@ -224,27 +224,13 @@ def _flag_variables() -> Iterator[Variable]:
     )
 
 
-def _positive(name: str, long_name: str, units: str, **more: Any) -> Parameter:
-    return Parameter(name, long_name, units, minimum=0, open_bounds=True, **more)
-
-
 model = Model(
     name="scaling",
     version="1",
     kind="closed-form",
     title="Scaling theory of resonant networks in the power-law spin model",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
-    parameters=(
-        Parameter("d", "dimension of space", "1", minimum=1, maximum=3, integer=True),
-        _positive("alpha", "exponent of the hopping, t/r**alpha", "1"),
-        _positive("beta", "exponent of the interaction, V/r**beta", "1"),
-        _positive("T", "temperature", "energy"),
-        _positive("W", "disorder", "energy"),
-        _positive("t", "hopping", "energy length**alpha", default=0.02),
-        _positive("V", "interaction", "energy length**beta", default=0.02),
-        _positive("rho", "density of spins", "length**(-d)", default=1.0),
-        _positive("L", "size of the sample", "length", optional=True),
-    ),
+    parameters=SPIN_PARAMETERS,
     variables=tuple(_variables()),
     evaluate=evaluate,
     coordinates={"wrt": SCALED_BY},
