@@ -109,7 +109,8 @@ def quantize(
     for s in range(start, stop):
         for axis in range(positions.shape[1]):
             rows[s, axis] = np.int32(np.int64(positions[s, axis] * per_length))
-        rows[s, ENERGY] = np.int32((energies[s] - lowest) * per_energy)
+        excess = (energies[s] - lowest) * per_energy if per_energy > 0.0 else 0.0
+        rows[s, ENERGY] = np.int32(excess)
 
 
 @njit(nogil=True, cache=True)

@@ -24,6 +24,7 @@ from delocal.physics.resonance_kernels import Floats, Grid, Ints, Pairing
 
 Coupling = Literal["fixed", "uniform", "gaussian"]
 Result = TypeVar("Result")
+Item = TypeVar("Item")
 
 LAWS: dict[str, int] = {
     "fixed": kernels.FIXED,
@@ -252,10 +253,16 @@ class _Quanta:
     lowest: float
     energy: float
 
+    @property
+    def per_energy(self) -> float:
+        return 1 / self.energy if self.energy > 0 else 0.0
+
     @classmethod
     def of(cls, box: float, energies: Floats) -> _Quanta:
         lowest, highest = _extremes(energies, "energies")
-        return cls(box / 2.0**32, lowest, (highest - lowest) / (2.0**31 - 2))
+        quantum = (highest - lowest) / (2.0**31 - 2)
+        usable = 1e-300 < quantum < math.inf  # else every pair is a candidate
+        return cls(box / 2.0**32, lowest, quantum if usable else 0.0)
 
 
 class _Work:
@@ -393,31 +400,64 @@ def _resonant_pairs(
     _check_plan(plan, positions.shape[-1], shell)
     lowest, highest = _extremes(positions, "positions")
     if lowest < 0 or highest > shell.box:
-        positions = positions - shell.box * np.floor(positions / shell.box)
+        positions = np.mod(positions, shell.box)
     quanta = _Quanta.of(shell.box, energies)
     if spins < 2 or systems == 0 or shell.t == 0:
         return np.zeros(systems + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32)
     levels = _plan(spins, positions.shape[-1], shell, quanta) if plan is None else plan
     size = max(1, GROUP // spins)
     groups = [slice(begin, begin + size) for begin in range(0, systems, size)]
-    inner = work if len(groups) == 1 else _Work(1, work.stopped)
+    together = len(groups) == 1  # then the threads share one search
+    inner = work if together else _Work(1, work.stopped)
 
-    def pairs_of(group: slice) -> tuple[NDArray[np.int64], Ints, Ints]:
-        search = _Search(positions[group], energies[group], keys[group], shell, quanta, inner)
-        return search.run(levels)
+    def search(groups: Sequence[slice]) -> list[tuple[NDArray[np.int64], Ints, Ints]]:
+        arrays, results = None, []
+        for group in groups:
+            one = _Search(positions[group], energies[group], keys[group], shell, quanta, inner)
+            if arrays is None or len(arrays.rows) != one.size:
+                in_buckets = one.size > DIRECT or inner.threads > 1
+                arrays = _Arrays(one.size, in_buckets=in_buckets)
+            results.append(one.run(levels, arrays))
+        return results
 
     with work:
-        together = inner is work  # then the threads share one search
-        results = list(map(pairs_of, groups)) if together else work.map(pairs_of, groups)
-    if len(results) == 1:
-        return results[0]
+        if together:
+            return search(groups)[0]
+        shares = _shares(groups, work.threads)
+        results = [one for share in work.map(search, shares) for one in share]
     numbers, i, j = zip(*results, strict=True)
     sizes = np.concatenate([np.diff(offsets) for offsets in numbers])
     return np.append(0, np.cumsum(sizes)), np.concatenate(i), np.concatenate(j)
 
 
+def _shares(items: Sequence[Item], number: int) -> list[Sequence[Item]]:
+    """Cut items into at most `number` runs of about equal length."""
+    size = -(-len(items) // number)
+    return [items[begin : begin + size] for begin in range(0, len(items), size)]
+
+
+class _Arrays:
+    """The arrays of a search, to be used again for the next group of the same size.
+
+    Fresh memory costs as much as a sort.
+    """
+
+    def __init__(self, size: int, *, in_buckets: bool) -> None:
+        self.rows = np.empty((size, 4), np.int32)
+        self.columns = np.empty((4, size + kernels.BLOCK), np.int32)
+        self.columns[:, size:] = 0
+        self.keys, self.numbers, self.order = np.empty((3, size), np.int32)
+        self.in_buckets = in_buckets
+        if in_buckets:
+            self.sorted_rows = np.empty((size, 4), np.int32)
+            self.unsorted_keys = self.order  # which is free until they are sorted
+        else:
+            self.sorted_rows, self.unsorted_keys = self.rows, self.keys
+            self.numbers[:] = np.arange(size, dtype=np.int32)
+
+
 class _Search:
-    """The search of a group of systems: its arrays, and the steps in their order."""
+    """The search of a group of systems: the steps in their order."""
 
     def __init__(
         self,
@@ -433,85 +473,77 @@ class _Search:
         self.positions, self.energies = positions.reshape(-1, self.d), energies.reshape(-1)
         self.keys, self.shell, self.quanta, self.work = keys, shell, quanta, work
 
-    def run(self, levels: Sequence[Level]) -> tuple[NDArray[np.int64], Ints, Ints]:
+    def run(self, levels: Sequence[Level], arrays: _Arrays) -> tuple[NDArray[np.int64], Ints, Ints]:
         """Return offsets and pairs."""
-        found = self._find(levels)
-        firsts, seconds = zip(*found, strict=True) if found else ((), ())
-        return self._in_order(firsts, seconds)
-
-    def _find(self, levels: Sequence[Level]) -> list[tuple[Ints, Ints]]:
-        rows, sorted_rows = np.empty((2, self.size, 4), np.int32)
-        columns = np.empty((4, self.size + kernels.BLOCK), np.int32)
-        columns[:, self.size :] = 0
-        keys, numbers, order = np.empty((3, self.size), np.int32)
-        direct = self.size <= DIRECT and self.work.threads == 1
-        if direct:
-            sorted_rows, numbers[:] = rows, np.arange(self.size, dtype=np.int32)
         self.work.ranges(
-            kernels.quantize,
-            self.size,
-            *(self.positions, self.energies, 1 / self.quanta.length),
-            *(self.quanta.lowest, 1 / self.quanta.energy if self.quanta.energy else 0.0, rows),
+            *(kernels.quantize, self.size, self.positions, self.energies),
+            *(1 / self.quanta.length, self.quanta.lowest, self.quanta.per_energy, arrays.rows),
         )
         found: list[tuple[Ints, Ints]] = []
         for level in levels:
-            buckets = 1 if direct else min(MOST_BUCKETS, 1 + self.size // BUCKET)
-            grid, size = _grid(level, self.spins, self.systems, self.d, self.shell, self.quanta)
-            shift = max(0, math.ceil(math.log2(size / buckets)))
-            grid, buckets = grid._replace(shift=shift), ((size - 1) >> shift) + 1
-            table = np.empty(size + 1, np.int32)
-            table[0] = 0
-            counts = np.zeros((self.work.threads, buckets + 1), np.int32)
-            unsorted = keys if direct else order  # which is free until they are sorted
-            self.work.parts(kernels.count_buckets, self.size, grid, rows, unsorted, own=counts)
-            kernels.accumulate(counts)
-            if direct:
-                counts[-1] = 0, self.size
-            else:
-                self.work.parts(
-                    *(kernels.fill_buckets, self.size),
-                    *(grid, rows, unsorted, sorted_rows, keys, numbers),
-                    own=counts,
-                )
-            self.work.ranges(
-                *(kernels.sort_buckets, buckets, grid),
-                *(sorted_rows, keys, numbers, counts[-1], table, columns, order),
-                batch=max(1, BATCH * buckets // self.size),
-            )
-            found += self._search(grid, columns, order, table)
-        return found
+            grid, table = self._sort(level, arrays)
+            found += self._search(grid, arrays, table)
+        firsts, seconds = zip(*found, strict=True) if found else ((), ())
+        return self._in_order(firsts, seconds)
 
-    def _search(
-        self, grid: Grid, columns: Ints, order: Ints, table: Ints
-    ) -> list[tuple[Ints, Ints]]:
+    def _sort(self, level: Level, arrays: _Arrays) -> tuple[Grid, Ints]:
+        """Sort the spins into the cells and bins of a level; return where each bin begins."""
+        grid, keys = _grid(level, self.spins, self.systems, self.d, self.shell, self.quanta)
+        buckets = min(MOST_BUCKETS, 1 + self.size // BUCKET) if arrays.in_buckets else 1
+        shift = max(0, math.ceil(math.log2(keys / buckets)))
+        grid, buckets = grid._replace(shift=shift), ((keys - 1) >> shift) + 1
+        counts = np.zeros((self.work.threads, buckets + 1), np.int32)
+        spins = (self.size, grid, arrays.rows, arrays.unsorted_keys)
+        self.work.parts(kernels.count_buckets, *spins, own=counts)
+        kernels.accumulate(counts)
+        if arrays.in_buckets:
+            tagged = (arrays.sorted_rows, arrays.keys, arrays.numbers)
+            self.work.parts(kernels.fill_buckets, *spins, *tagged, own=counts)
+        else:
+            counts[-1] = 0, self.size
+        table = np.empty(keys + 1, np.int32)
+        table[0] = 0
+        self.work.ranges(
+            *(kernels.sort_buckets, buckets, grid),
+            *(arrays.sorted_rows, arrays.keys, arrays.numbers, counts[-1]),
+            *(table, arrays.columns, arrays.order),
+            batch=max(1, BATCH * buckets // self.size),
+        )
+        return grid, table
+
+    def _search(self, grid: Grid, arrays: _Arrays, table: Ints) -> list[tuple[Ints, Ints]]:
         """Return the pairs of one level, as many small arrays."""
         pairing = self.shell.pairing
 
-        def search(begin: int) -> list[tuple[Ints, Ints]]:
-            end, size, found = min(begin + chunk, self.size), BUFFER, []
-            first, second = np.empty(size, np.int32), np.empty(size, np.int32)
+        threads = self.work.threads
+        chunk = max(2**10, min(BATCH, self.size // (8 * threads))) if threads > 1 else BATCH
+
+        def search(begins: Sequence[int]) -> list[tuple[Ints, Ints]]:
+            first, second = np.empty((2, BUFFER), np.int32)
             scratch = np.empty((3, kernels.MOST_RANGES), np.int64)
-            while begin < end:
-                self.work.check()
-                number, after = kernels.search(
-                    *(grid, columns, order, table, begin, end, BLOCKS),
-                    *(scratch, first, second),
-                )
-                number = kernels.keep_resonant(
-                    *(grid, pairing, self.positions, self.energies, self.keys),
-                    *(first, second, number),
-                )
-                if number:
-                    found.append((first[:number].copy(), second[:number].copy()))
-                if after == begin:  # one spin has more pairs than fit
-                    size *= 4
-                    first, second = np.empty(size, np.int32), np.empty(size, np.int32)
-                begin = after
+            found: list[tuple[Ints, Ints]] = []
+            for begin in begins:
+                end = min(begin + chunk, self.size)
+                while begin < end:
+                    self.work.check()
+                    number, after = kernels.search(
+                        *(grid, arrays.columns, arrays.order, table, begin, end, BLOCKS),
+                        *(scratch, first, second),
+                    )
+                    number = kernels.keep_resonant(
+                        *(grid, pairing, self.positions, self.energies, self.keys),
+                        *(first, second, number),
+                    )
+                    if number:
+                        found.append((first[:number].copy(), second[:number].copy()))
+                    if after == begin:  # one spin has more pairs than fit
+                        first, second = np.empty((2, 4 * first.size), np.int32)
+                    begin = after
             return found
 
-        chunk = max(2**10, min(BATCH, self.size // (8 * self.work.threads)))
-        chunks = self.work.map(search, range(0, self.size, chunk))
-        return [pairs for of_chunk in chunks for pairs in of_chunk]
+        begins = range(0, self.size, chunk)
+        parts = self.work.map(search, [begins[part::threads] for part in range(threads)])
+        return [pairs for part in parts for pairs in part]
 
     def _in_order(
         self, firsts: Sequence[Ints], seconds: Sequence[Ints]
@@ -610,13 +642,15 @@ def _shell(
     box: float, alpha: float, t: float, rmin: float, rmax: float | None, coupling: Coupling
 ) -> _Shell:
     """Return what is sought, or say what is wrong with it."""
-    for name, value in (("box", box), ("alpha", alpha)):
-        if not (math.isfinite(value) and value > 0):
-            raise ValueError(f"{name} = {value} must be positive and finite")
+    for name, value, largest in (("box", box, 1e100), ("alpha", alpha, 1e3)):
+        if not 0 < value <= largest:
+            raise ValueError(f"{name} = {value} must be positive and at most {largest:g}")
     for name, value in (("t", t), ("rmin", rmin)):
         if not (math.isfinite(value) and value >= 0):
             raise ValueError(f"{name} = {value} must be at least 0 and finite")
     _law(coupling)
+    if box < 1e-100:
+        raise ValueError(f"box = {box} must be at least 1e-100; choose another unit of length")
     upper = box / 2 if rmax is None else rmax
     if not rmin < upper <= box / 2:
         raise ValueError(
