@@ -71,7 +71,14 @@ def serving(settings: Settings) -> Iterator[tuple[str, Service]]:
 def listen(host: str, port: int) -> socket.socket:
     """Return a socket that listens at `host` and `port`; OSError says what to do if it cannot."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    # asyncio sends small answers at once only on a socket that says that it speaks TCP; without,
+    # each waits 40 ms for an acknowledgement.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        return socket.create_server((host, port), family=family)
+        listener.bind((host, port))
+        listener.listen(128)
+        return listener
     except OSError as error:
+        listener.close()
         raise OSError(f"cannot listen at {host}:{port} ({error}); try another --port") from error

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import kernel, network, queries, sweep
+from benchmarks import finder, kernel, network, queries, sweep
 from benchmarks.report import Row, publish
 from validation import scaling
 
@@ -18,9 +18,10 @@ SMALL = (3, 4, 70, 70)
         lambda: kernel.rows(side=1),
         lambda: sweep.rows(SMALL, repeats=1, naive=20, idle_seconds=0.2),
         lambda: queries.rows(SMALL, repeats=2),
+        lambda: finder.rows(2000, 3000, 4000, systems=3, repeats=1),
         lambda: network.rows(spins=20_000, pseudospins=2_000, repeats=1),
     ],
-    ids=["kernel", "sweep", "queries", "network"],
+    ids=["kernel", "sweep", "queries", "finder", "network"],
 )
 def test_the_benchmarks_run(rows):
     found = rows()
