@@ -87,6 +87,9 @@ class Dispatcher:
             return
         plan = self.store(lease.sweep_id).plan
         self._ledger.record(plan, self.owner, lease.model, outcome)
+        record = self._ledger.sweep(lease.sweep_id)
+        if record is not None and record.state.ended:
+            self.store(lease.sweep_id).remove_leftovers()
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -77,6 +77,7 @@ def run_plan(
             receipt = _run_with_replicas(store, part, block)
             if progress is not None:
                 progress(receipt)
+    store.remove_leftovers()
     return store
 
 

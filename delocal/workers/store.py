@@ -5,7 +5,6 @@
     <root>/plan.json                       what was to be computed
     <root>/data.zarr/<model>/<variable>    Zarr v3, one group for each model
     <root>/receipts/<model>/<block>.json   written last: the block is complete, with its checksum
-    <root>/partial/                        chunks that are being written, or were when one died
 
 A block is one whole chunk of every variable and belongs to one task, because two writers of
 one chunk lose data. A variable that does not vary along some dimension is written by the first
@@ -107,7 +106,7 @@ class SweepStore:
             values = np.asarray(arrays[chunk.variable], order="C")
             content = encode_chunk(values, chunk.shape)
             path = self.zarr_path / model / chunk.variable / chunk.name
-            write_bytes(path, content, self.root / "partial")
+            write_bytes(path, content)
             if chunk.reproducible:
                 checksum = google_crc32c.extend(checksum, values.tobytes())
         return f"{checksum:08x}"
@@ -140,6 +139,11 @@ class SweepStore:
             )
             for v in model.variables_for(part.grid.parameters)
         }
+
+    def remove_leftovers(self) -> None:
+        """Remove files that were being written when a process died; for a sweep that has ended."""
+        for leftover in self.root.rglob("*.partial"):
+            leftover.unlink(missing_ok=True)
 
     def open(self) -> xr.DataTree:
         """Return the whole sweep, lazily: one child for each model."""
@@ -214,7 +218,6 @@ def _write_template(root: Path, plan: Plan) -> None:
         members.update({f"{part.name}/{name}": document for name, document in below.items()})
         (root / "receipts" / part.name).mkdir(parents=True)
     _write_document(root / "data.zarr", group_document(plan.provenance, members))
-    (root / "partial").mkdir()
     write_bytes(root / "plan.json", json.dumps(plan.to_json()).encode())
 
 

@@ -96,13 +96,12 @@ def encode_labels(labels: Sequence[str] | Sequence[float]) -> bytes:
     return _with_checksum(bytes(VLenUTF8().encode(np.asarray(labels, dtype=object))))
 
 
-def write_bytes(path: Path, content: bytes, scratch: Path | None = None) -> None:
+def write_bytes(path: Path, content: bytes) -> None:
     """Write a file whole or not at all: readers and crashes never see half of it.
 
-    It is begun in the folder `scratch`, on the same disk, so that what a crash leaves behind
-    does not lie among the data.
+    In the same folder: a rename between folders would wait for every other one on the disk.
     """
-    partial = f"{(scratch or path.parent) / path.name}.{uuid.uuid4().hex[:8]}.partial"
+    partial = f"{path}.{uuid.uuid4().hex[:8]}.partial"
     with open(partial, "wb") as file:
         file.write(content)
     os.replace(partial, path)

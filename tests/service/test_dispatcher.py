@@ -177,9 +177,15 @@ def test_a_restart_takes_up_what_the_dead_service_left(ledger, tmp_path, start, 
     lease = ledger.lease(sweep.sweep_id, "dead", 4, time.time() + 0.5)
     assert lease.blocks == (0, 1, 2, 3)
     stored = run_block(store, "scaling", 0)  # written, but the service died before recording it
+    leftover = store.zarr_path / "scaling" / "kappa_sd" / "c.3.0123abcd.partial"
+    leftover.write_bytes(b"half")
     start(LocalExecutor())
     assert wait(ledger, sweep.sweep_id).state == SweepState.DONE
     assert ledger.checksums(sweep.sweep_id)["scaling", 0] == stored.checksum
+    end = time.monotonic() + 5
+    while leftover.exists():  # what the dead service was writing
+        assert time.monotonic() < end
+        time.sleep(0.01)
 
 
 def test_a_locked_ledger_does_not_kill_the_dispatcher(ledger, tmp_path, start, monkeypatch):
