@@ -18,10 +18,16 @@ $(VENV)/.ready-docs: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
+# Pictures are drawn by a browser; where there is none, the system's is installed.
+$(VENV)/.ready-browser: $(VENV)/.ready
+	command -v chromium || command -v chromium-browser || command -v google-chrome \
+		|| (apt-get update -qq && apt-get install -y -qq chromium)
+	touch $@
+
 demo: $(VENV)/.ready  ## start a service, sweep the scaling theory over REST, show what came out
 	$(BIN)/delocal demo
 
-test: $(VENV)/.ready-dev  ## all tests
+test: $(VENV)/.ready-dev $(VENV)/.ready-browser  ## all tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready-dev  ## style, types, layers
@@ -37,7 +43,7 @@ format: $(VENV)/.ready-dev  ## apply the style
 bench: $(VENV)/.ready-dev  ## every performance claim, measured; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
-slow: $(VENV)/.ready-dev  ## the long statistics; writes validation/results.json
+slow: $(VENV)/.ready-dev $(VENV)/.ready-browser  ## the long statistics; writes validation/results.json
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m validation
 

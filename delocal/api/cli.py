@@ -1,4 +1,4 @@
-"""The command line: serve, run, submit, watch, fetch, models, demo."""
+"""The command line: serve, run, submit, watch, fetch, models, reproduce, demo."""
 
 from __future__ import annotations
 
@@ -146,6 +146,36 @@ def models(name: Annotated[str | None, typer.Argument()] = None, as_json: Json =
         out.print(f"[bold]{model['name']}[/] {model['version']}: {model['title']}")
         _print_table(model["parameters"], ("name", "long_name", "units", "allowed", "default"))
         _print_table(model["variables"], ("name", "long_name", "units", "equation"))
+
+
+@app.command()
+def reproduce(
+    name: Annotated[str | None, typer.Argument(help="one of the list; `all` for every one")] = None,
+    output: Annotated[Path, typer.Option("--output", "-o", help="folder for what is made")] = Path(
+        "reproduced"
+    ),
+    replicas: Annotated[
+        int | None, typer.Option(min=2, help="of each Monte Carlo cell; fewer is a rougher look")
+    ] = None,
+    png: Annotated[bool, typer.Option("--png", help="a picture as well; needs Chromium")] = False,
+) -> None:
+    """Draw a figure or table of the papers again, from sweeps; without NAME, list them."""
+    from delocal.service.reproduce import one_reproduction
+    from delocal.service.reproduce import reproduce as make
+    from delocal.service.reproductions import load_reproductions
+
+    if name is None:
+        known = load_reproductions().values()
+        _print_table([vars(r) for r in known], ("name", "source", "title"))
+        return
+    formats = ("html", "png") if png else ("html",)
+    for one in load_reproductions() if name == "all" else [name]:
+        _say(out, one_reproduction(one).title)
+        drawn = make(one, output, replicas=replicas, formats=formats)
+        if drawn.table:
+            _print_table([dict(row) for row in drawn.table], tuple(drawn.table[0]))
+        _say(out, drawn.caption)
+        _say(out, f"written to {(output / one).resolve()}.*")
 
 
 @app.command()

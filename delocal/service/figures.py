@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,7 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from delocal.physics.model import Status
+from delocal.service.errors import NotReady
 from delocal.workers.dataset import evaluate
 
 # Okabe and Ito: told apart by every kind of colour vision.
@@ -107,6 +109,26 @@ def page(title: str, figures: list[go.Figure]) -> str:
         '<body style="font-family: sans-serif; max-width: 60rem; margin: 2rem auto">'
         f"<h1>{title}</h1>{''.join(bodies)}</body></html>"
     )
+
+
+def save(figure: go.Figure, path: Path) -> None:
+    """Write a figure as its suffix says: .html, which needs no network, .png, .svg or .pdf.
+
+    Raises
+    ------
+    NotReady
+        A picture is wanted, and there is no Chrome or Chromium to draw it.
+    """
+    if path.suffix == ".html":
+        figure.write_html(path, include_plotlyjs=True)
+        return
+    try:
+        figure.write_image(path, width=900, height=600, scale=2)
+    except RuntimeError as error:  # plotly's word for a browser that is not there
+        raise NotReady(
+            f"{path.name} is drawn by Chrome or Chromium, which is not on this machine; install "
+            "it (`apt-get install chromium`), or write .html"
+        ) from error
 
 
 def _flags(array: xr.DataArray) -> Mapping[int, str]:

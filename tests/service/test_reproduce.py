@@ -1,0 +1,60 @@
+"""Everything that can be reproduced, on little statistics: it runs, and says what it shows."""
+
+import json
+
+import plotly.graph_objects as go
+import pytest
+
+from delocal.service.errors import NotFound, NotReady
+from delocal.service.figures import save
+from delocal.service.reproduce import one_reproduction, reproduce
+from delocal.service.reproductions import load_reproductions
+from delocal.service.request import SweepRequest
+
+ALL = load_reproductions().values()
+
+
+@pytest.fixture(params=ALL, ids=lambda r: r.name)
+def reproduction(request):
+    return request.param
+
+
+def test_it_is_drawn_from_its_sweeps(reproduction, tmp_path):
+    drawn = reproduce(reproduction.name, tmp_path, replicas=2)
+    assert drawn.figure is not None or drawn.table
+    assert len(drawn.caption) > 40
+    assert reproduction.source in (tmp_path / f"{reproduction.name}.md").read_text()
+    if drawn.figure is not None:
+        assert "plotly" in (tmp_path / f"{reproduction.name}.html").read_text()
+        axes = drawn.figure.layout
+        assert axes.xaxis.title.text
+        assert axes.yaxis.title.text
+    if drawn.table:
+        assert json.loads((tmp_path / f"{reproduction.name}.json").read_text())
+    for label in reproduction.requests:
+        assert (tmp_path / reproduction.name / label / "plan.json").exists()
+
+
+def test_its_requests_are_valid(reproduction):
+    for request in reproduction.requests.values():
+        assert SweepRequest.parse(request).plan().cells > 0
+
+
+def test_what_is_not_there_is_named_with_advice():
+    with pytest.raises(NotFound, match="gutman-fig3"):
+        one_reproduction("gutman-fig33")
+
+
+def test_a_picture_is_a_picture(tmp_path):
+    drawn = reproduce("gutman-fig3", tmp_path, formats=("html", "png"))
+    assert isinstance(drawn.figure, go.Figure)
+    picture = (tmp_path / "gutman-fig3.png").read_bytes()
+    assert picture.startswith(b"\x89PNG")
+    assert len(picture) > 10_000
+
+
+def test_without_a_browser_a_picture_is_refused_with_advice(tmp_path, monkeypatch):
+    monkeypatch.setenv("BROWSER_PATH", str(tmp_path / "nothing"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(NotReady, match="Chromium"):
+        save(go.Figure(), tmp_path / "figure.png")
