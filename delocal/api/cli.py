@@ -16,6 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Column, Table
 
 from delocal.service.errors import DelocalError, RequestError
+from delocal.service.ledger import SweepRecord
 from delocal.service.request import SweepRequest
 from delocal.workers.store import Receipt
 
@@ -163,19 +164,39 @@ def reproduce(
     from delocal.service.reproduce import one_reproduction
     from delocal.service.reproduce import reproduce as make
     from delocal.service.reproductions import load_reproductions
+    from delocal.service.settings import Service, Settings
 
     if name is None:
         known = load_reproductions().values()
         _print_table([vars(r) for r in known], ("name", "source", "title"))
         return
     formats = ("html", "png") if png else ("html",)
-    for one in load_reproductions() if name == "all" else [name]:
-        _say(out, one_reproduction(one).title)
-        drawn = make(one, output, replicas=replicas, formats=formats)
-        if drawn.table:
-            _print_table([dict(row) for row in drawn.table], tuple(drawn.table[0]))
-        _say(out, drawn.caption)
-        _say(out, f"written to {(output / one).resolve()}.*")
+    names = list(load_reproductions()) if name == "all" else [one_reproduction(name).name]
+    _plain_logs()
+    service = Service(Settings(data=output / "data"))
+    try:
+        for one in names:
+            with _progress() as progress:
+                task = progress.add_task(one, total=None)
+
+                def update(label: str, record: SweepRecord) -> None:
+                    progress.update(
+                        task,  # noqa: B023
+                        description=label,
+                        total=record.blocks,
+                        completed=record.blocks_done,
+                    )
+
+                drawn = make(
+                    one, output, service, replicas=replicas, formats=formats, progress=update
+                )
+                progress.update(task, description=one, total=1, completed=1)
+            _say(out, one_reproduction(one).title)
+            if drawn.table:
+                _print_table([dict(row) for row in drawn.table], tuple(drawn.table[0]), wrap=False)
+            _say(out, f"{drawn.caption}\nwritten to {(output / one).resolve()}.*\n")
+    finally:
+        service.close()
 
 
 @app.command()
@@ -252,14 +273,19 @@ def _say(console: Console, text: str) -> None:
     console.print(text, markup=False, highlight=False, soft_wrap=True)
 
 
-def _print_table(rows: list[dict[str, Any]], columns: tuple[str, ...]) -> None:
+def _print_table(
+    rows: list[dict[str, Any]], columns: tuple[str, ...], *, wrap: bool = True
+) -> None:
+    """Print a table; one that is not to `wrap` is as wide as it needs to be."""
     first, *others = columns
-    table = Table(Column(first, no_wrap=True), *others)
+    table = Table(
+        Column(first, no_wrap=True), *(Column(column, no_wrap=not wrap) for column in others)
+    )
     for row in rows:
         table.add_row(
             *(str(row.get(column) if row.get(column) is not None else "") for column in columns)
         )
-    out.print(table)
+    (out if wrap else Console(width=1000)).print(table)
 
 
 def _plain_logs() -> None:

@@ -15,6 +15,7 @@ Replicate = Callable[
     [Mapping[str, float], Mapping[str, Any], np.random.Generator, Callable[[], bool]],
     dict[str, Any],
 ]
+Derive = Callable[[Mapping[str, float], Arrays], dict[str, NDArray[Any]]]
 Kind = Literal["closed-form", "self-consistent", "monte-carlo"]
 
 
@@ -109,6 +110,8 @@ class Variable:
         What a reader must know before using it.
     estimated
         Whether it is a Monte Carlo estimate, one number for each replica.
+    derived
+        Whether it follows from the means of estimates, see `Model`.
     reproducible
         Whether it is the same in every run; what it cost to compute is not.
     """
@@ -124,6 +127,7 @@ class Variable:
     needs: str | None = None
     comment: str = ""
     estimated: bool = False
+    derived: bool = False
     reproducible: bool = True
 
     @property
@@ -169,7 +173,10 @@ class Model:
     A Monte Carlo model also has `replicate(point, options, rng, cancelled)`: one independent
     estimate at one point, from the random numbers of `rng` alone, as one number (or an array
     over the extra dims) for each variable that is `estimated`, and optionally a `status`. Long
-    work asks `cancelled()` now and then. Its `evaluate` gives the variables that are exact.
+    work asks `cancelled()` now and then. Its `evaluate` gives the variables that are exact. A
+    function of means, such as a ratio, is not the mean of the function: `derive(point, known)`
+    computes such variables from the means of the estimates and the exact variables, elementwise
+    along a first axis; their standard error is that of the jackknife.
 
     Parameters
     ----------
@@ -184,7 +191,7 @@ class Model:
     coordinates
         Labels, or numbers, along each extra dimension.
     target
-        The estimated variable whose relative error is meant where a request sets one.
+        The estimated or derived variable whose relative error is meant where a request sets one.
     """
 
     name: str
@@ -197,6 +204,7 @@ class Model:
     evaluate: Callable[[Arrays, Mapping[str, Any]], dict[str, NDArray[Any]]]
     options: tuple[Option, ...] = ()
     replicate: Replicate | None = None
+    derive: Derive | None = None
     target: str = ""
     coordinates: Mapping[str, tuple[str, ...] | tuple[float, ...]] = field(default_factory=dict)
     seconds_per_cell: float = 1e-6

@@ -1,6 +1,6 @@
-"""Networks of pseudo-spins in resonance: who couples to whom, N2, N3, pseudo2-spins.
+"""Networks of pseudo-spins in resonance: who couples to whom, and N2.
 
-Gutman et al. (2016), Secs. IV and VIII. Two pseudo-spins resonate if their splittings differ by
+Gutman et al. (2016), Sec. IV. Two pseudo-spins resonate if their splittings differ by
 less than their coupling. The coupling, and how far it reaches, are conventions that move every
 threshold by a factor; both are explicit here (`Interaction`).
 """
@@ -24,7 +24,6 @@ from delocal.physics.pseudospins import (
     _direction,
     _size,
     proposed_partners,
-    two_level_systems,
 )
 from delocal.physics.resonances import resonant_pairs
 
@@ -64,6 +63,13 @@ class Interaction:
 TAIL = Interaction()
 CUT = Interaction(cutoff=1.0)
 AS_PRINTED = Interaction("flat", cutoff=1.0)
+INTERACTIONS = {
+    "tail": TAIL,
+    "cut": CUT,
+    "as-printed": AS_PRINTED,
+    "four-spin": Interaction("four-spin"),
+}
+"""What a link may be, by the name that an option gives it."""
 
 
 @dataclass(frozen=True)
@@ -92,9 +98,9 @@ def network(
         if reach > box / 2:
             raise ValueError(f"the cut at {reach:g} exceeds half the box, {box / 2:g}")
     if len(pseudospins) < 2:
-        return _no_links()
+        return no_links()
     if interaction.coupling == "midpoint":
-        a, b = _power_law_pairs(pseudospins, ensemble.V, ensemble.beta, 0.0, reach)
+        a, b = power_law_pairs(pseudospins, ensemble.V, ensemble.beta, 0.0, reach)
         return Links(a, b, ensemble.V * distance(pseudospins, a, b) ** -ensemble.beta)
     if interaction.coupling == "four-spin":
         a, b = _within_reach(pseudospins, ensemble, R1, reach)
@@ -139,45 +145,6 @@ def links_by_octave(pseudospins: PseudoSpins, links: Links, edges: ArrayLike) ->
     return np.asarray(counts, dtype=np.int64)
 
 
-def sample_pseudo2spins(
-    pseudospins: PseudoSpins, links: Links, R2: float, to: float | None = None
-) -> PseudoSpins:
-    """Return the pseudo2-spins: linked pseudo-spins at R2 <= r < `to` (2 R2), Sec. VIII.
-
-    Each is again a two-level system, with splitting ``sqrt((E_a - E_b)**2 + 4 u**2)``.
-    """
-    r = distance(pseudospins, links.a, links.b)
-    kept = (r >= R2) & (r < (2 * R2 if to is None else to))
-    return two_level_systems(
-        pseudospins.midpoint,
-        pseudospins.splitting,
-        pseudospins.box,
-        links.a[kept],
-        links.b[kept],
-        links.u[kept],
-    )
-
-
-def pseudo2spin_network(
-    pseudo2spins: PseudoSpins, ensemble: Ensemble, *, disjoint: bool = True
-) -> Links:
-    """Return the links between pseudo2-spins: splittings closer than V / r**beta, Eq. (13).
-
-    Parameters
-    ----------
-    disjoint
-        Leave out links between pseudo2-spins that share a pseudo-spin.
-    """
-    if len(pseudo2spins) < 2:
-        return _no_links()
-    a, b = _power_law_pairs(pseudo2spins, ensemble.V, ensemble.beta, 0.0, pseudo2spins.box / 2)
-    if disjoint:
-        of_a, of_b = pseudo2spins.spins[a], pseudo2spins.spins[b]
-        apart = (of_a[:, :, None] != of_b[:, None, :]).all(axis=(1, 2))
-        a, b = a[apart], b[apart]
-    return Links(a, b, ensemble.V * distance(pseudo2spins, a, b) ** -ensemble.beta)
-
-
 def shared_spin_partners(
     ensemble: Ensemble, R1: float, edges: ArrayLike, rng: Generator, samples: int = 1_000_000
 ) -> tuple[Array, Array]:
@@ -198,9 +165,10 @@ def shared_spin_partners(
     return per_hit * p, per_hit * np.sqrt(p * (1 - p) / samples)
 
 
-def _power_law_pairs(
+def power_law_pairs(
     pseudospins: PseudoSpins, V: float, beta: float, low: float, reach: float
 ) -> tuple[Integers, Integers]:
+    """Return the pairs with low <= r < reach whose splittings differ by less than V / r**beta."""
     a, b = resonant_pairs(
         pseudospins.midpoint,
         pseudospins.splitting,
@@ -213,7 +181,8 @@ def _power_law_pairs(
     return a.astype(np.int64), b.astype(np.int64)
 
 
-def _no_links() -> Links:
+def no_links() -> Links:
+    """Return what too few pseudo-spins have."""
     return Links(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
 
 
@@ -232,7 +201,7 @@ def _within_reach(
     a, b = _close_pairs(pseudospins, min(4 * R1, reach))
     if reach > 4 * R1:
         most = ensemble.V * 2**ensemble.beta
-        far = _power_law_pairs(pseudospins, most, ensemble.beta, 4 * R1, reach)
+        far = power_law_pairs(pseudospins, most, ensemble.beta, 4 * R1, reach)
         a, b = np.concatenate([a, far[0]]), np.concatenate([b, far[1]])
         order = np.lexsort((b, a))
         a, b = a[order], b[order]

@@ -47,7 +47,7 @@ class Pairing(NamedTuple):
 
 
 class Grid(NamedTuple):
-    """How one level is searched: see `resonances.Level` for what the numbers mean."""
+    """How one level is searched: see `resonance_plan.Level` for what the numbers mean."""
 
     d: int
     spins: int

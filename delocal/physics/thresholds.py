@@ -39,6 +39,23 @@ class Estimate:
     def __str__(self) -> str:
         return f"{self.value:.6g} +- {self.stderr:.1g}"
 
+    @property
+    def rounded(self) -> str:
+        """The number with its error in units of the last digit, such as ``4.503(8)``.
+
+        Examples
+        --------
+        >>> Estimate(4.5031, 0.0082).rounded, Estimate(0.2304, 0.0142).rounded
+        ('4.503(8)', '0.230(14)')
+        """
+        if not np.isfinite([self.value, self.stderr]).all() or self.stderr <= 0:
+            return f"{self.value:.4g}"
+        digits = -int(np.floor(np.log10(self.stderr)))
+        if self.stderr * 10**digits < 2:  # keep two digits of 0.010 to 0.019
+            digits += 1
+        digits = max(digits, 0)
+        return f"{self.value:.{digits}f}({round(self.stderr * 10**digits)})"
+
 
 @dataclass(frozen=True)
 class Threshold:
@@ -133,6 +150,48 @@ def crossing(densities: Array, small: Array, large: Array) -> tuple[float, float
     return at, float(height)
 
 
+def threshold_of(
+    densities: Array,
+    small: Array,
+    large: Array,
+    degrees: Array,
+    rng: Generator,
+    resamples: int = 200,
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Return where the mean curves of two box sizes cross, how high, and the mean degree there.
+
+    Parameters
+    ----------
+    densities
+        A window around the threshold, increasing, shape (n,).
+    small, large
+        The curve of each replica in the smaller and in the larger box, shape (replicas, n).
+    degrees
+        Mean degree per unit of reduced density of each replica in the larger box.
+    rng, resamples
+        The standard errors are those of this many bootstrap samples over replicas.
+
+    Returns
+    -------
+    density, crossing, degree
+        NaN where the curves do not cross within the window.
+    """
+    at, height = crossing(densities, small, large)
+    sampled = [
+        crossing(densities, small[_resample(rng, small)], large[_resample(rng, large)])
+        for _ in range(resamples)
+    ]
+    found = np.isfinite(sampled).any()
+    error = np.nanstd(sampled, axis=0, ddof=1) if found else np.full(2, np.nan)
+    slope = float(degrees.mean())
+    relative = np.hypot(error[0] / at, _stderr(degrees) / slope)
+    return (
+        Estimate(at, float(error[0])),
+        Estimate(height, float(error[1])),
+        Estimate(at * slope, float(at * slope * relative)),
+    )
+
+
 def find_threshold(
     ensemble: Ensemble,
     R1: float,
@@ -143,7 +202,6 @@ def find_threshold(
     *,
     interaction: Interaction = TAIL,
     kind: Curve = "s2/s1",
-    resamples: int = 200,
 ) -> Threshold:
     """Return the critical reduced density of the dilute network, from two sizes of the box.
 
@@ -160,8 +218,6 @@ def find_threshold(
     kind
         Which curves cross. Wrapping probabilities suit a cut network; with the full tail they
         are small, and s2/s1 is better.
-    resamples
-        Bootstrap samples over replicas, for the standard errors.
     """
     numbers = range(replicas[0]), range(replicas[0], sum(replicas))
     runs = [
@@ -172,21 +228,17 @@ def find_threshold(
         curve([grown for grown, _ in of_size], densities, L, ensemble.d, kind)
         for L, of_size in zip(sizes, runs, strict=True)
     )
-    slope = np.array([degree for _, degree in runs[1]])
-    rng = streams(sum(replicas))
-    sampled = [
-        crossing(densities, small[_resample(rng, small)], large[_resample(rng, large)])
-        for _ in range(resamples)
-    ]
-    error = np.nanstd(sampled, axis=0, ddof=1) if np.isfinite(sampled).any() else [np.nan] * 2
-    at, height = crossing(densities, small, large)
-    relative = np.hypot(error[0] / at, _stderr(slope) / slope.mean())
-    return Threshold(
-        Estimate(at, float(error[0])),
-        Estimate(height, float(error[1])),
-        Estimate(at * float(slope.mean()), float(at * slope.mean() * relative)),
-        _peak_partners(ensemble, R1, Estimate(at, float(error[0]))),
-    )
+    degrees = np.array([degree for _, degree in runs[1]])
+    found = threshold_of(densities, small, large, degrees, streams(sum(replicas)))
+    per_density = peak_per_density(ensemble, R1)
+    peak = Estimate(found[0].value * per_density, found[0].stderr * per_density)
+    return Threshold(*found, peak)
+
+
+def peak_per_density(ensemble: Ensemble, R1: float) -> float:
+    """Return the largest N2 of the full power law over rho'; for beta = d that of its plateau."""
+    unit = replace(ensemble, rho=_scale(ensemble, R1, 1.0))
+    return peak_resonant_pseudospins(unit, R1)[1]
 
 
 def measure_partners(
@@ -300,13 +352,6 @@ def _scale(ensemble: Ensemble, R1: float, density: float) -> float:
     star = ensemble.interaction_radius(R1)
     now = float(pseudospin_density(ensemble, R1)) * star**ensemble.d
     return float(ensemble.rho * np.sqrt(density / now))
-
-
-def _peak_partners(ensemble: Ensemble, R1: float, density: Estimate) -> Estimate:
-    """Return the largest N2 at a reduced density."""
-    unit = replace(ensemble, rho=_scale(ensemble, R1, 1.0))
-    _, per_density = peak_resonant_pseudospins(unit, R1)
-    return Estimate(density.value * per_density, density.stderr * per_density)
 
 
 def _resample(rng: Generator, replicas: Array) -> Array:

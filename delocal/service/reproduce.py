@@ -7,6 +7,7 @@ caption says what agrees with the paper and what does not.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,14 +16,18 @@ from typing import Any
 import plotly.graph_objects as go
 import xarray as xr
 
-from delocal.service.errors import NotFound, did_you_mean
+from delocal.service.errors import NotFound, NotReady, did_you_mean
 from delocal.service.figures import save
+from delocal.service.ledger import SweepRecord
 from delocal.service.reproductions import load_reproductions
-from delocal.service.run import run
+from delocal.service.request import SweepRequest
+from delocal.service.settings import Service
+from delocal.service.states import SweepState
 
 Requests = Mapping[str, Mapping[str, Any]]
 Trees = Mapping[str, xr.DataTree]
-Runner = Callable[[Mapping[str, Any], Path], xr.DataTree]
+Progress = Callable[[str, SweepRecord], None]
+POLL_SECONDS = 0.1
 
 
 @dataclass(frozen=True)
@@ -78,38 +83,45 @@ def one_reproduction(name: str) -> Reproduction:
 def reproduce(
     name: str,
     output: Path,
+    service: Service,
     *,
     replicas: int | None = None,
     formats: tuple[str, ...] = ("html",),
-    runner: Runner = run,
+    progress: Progress | None = None,
 ) -> Drawn:
     """Run the sweeps of a reproduction and write what is drawn from them.
 
     Parameters
     ----------
     output
-        Folder. The figure as ``NAME.html``, the table as ``NAME.json``, the caption as
-        ``NAME.md`` and the folders of the sweeps ``NAME/LABEL`` are written there; a sweep begun
-        there goes on.
+        Folder, to which the figure is written as ``NAME.html``, the table as ``NAME.json`` and
+        the caption as ``NAME.md``.
+    service
+        Runs the sweeps, and keeps them: one that it has already is not run again.
     replicas
         Of each Monte Carlo cell, in place of the number that the published figures have.
     formats
         Of the figure: ``html``; ``png``, ``svg``, ``pdf`` need Chrome or Chromium.
-    runner
-        Runs a request into a folder; `delocal.run` by default.
+    progress
+        Called with the label and the record of the sweep waited for, again and again.
 
     Raises
     ------
     NotFound
         Nothing of that name.
+    NotReady
+        A sweep failed, or a picture is wanted and there is no browser to draw it.
     """
     chosen = one_reproduction(name)
-    output.mkdir(parents=True, exist_ok=True)
-    trees = {
-        label: runner(_with_replicas(request, replicas), output / name / label)
+    requests = {
+        label: SweepRequest.parse(_with_replicas(request, replicas))
         for label, request in chosen.requests.items()
     }
-    drawn = chosen.draw(trees)
+    ids = {label: service.sweeps.submit(request).id for label, request in requests.items()}
+    for label, sweep_id in ids.items():
+        _wait(service, label, sweep_id, progress)
+    drawn = chosen.draw({label: service.sweeps.store(i).open() for label, i in ids.items()})
+    output.mkdir(parents=True, exist_ok=True)
     text = f"# {chosen.title}\n\nAfter {chosen.source}.\n\n{drawn.caption}\n"
     (output / f"{name}.md").write_text(text)
     if drawn.figure is not None:
@@ -118,6 +130,15 @@ def reproduce(
     if drawn.table:
         (output / f"{name}.json").write_text(json.dumps(list(drawn.table), indent=1))
     return drawn
+
+
+def _wait(service: Service, label: str, sweep_id: str, progress: Progress | None) -> None:
+    while not (record := service.sweeps.get(sweep_id)).state.ended:
+        if progress is not None:
+            progress(label, record)
+        time.sleep(POLL_SECONDS)
+    if record.state != SweepState.DONE:
+        raise NotReady(f"the sweep {sweep_id} ({label}) ended as {record.state}: see its failures")
 
 
 def _with_replicas(request: Mapping[str, Any], replicas: int | None) -> Mapping[str, Any]:

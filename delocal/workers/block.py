@@ -132,10 +132,9 @@ def _cell_by_cell(
                 failures.append(failure_of(error, cell, point))
             continue
         for variable in variables_of(model, layout):
-            dims = layout.grid_dims(variable)
-            place = tuple(i for dim, i in zip(layout.sizes, cell, strict=True) if dim in dims)
+            place = layout.place(variable, cell)
             fitted = single.fit(variable, values[variable.name])
-            arrays[variable.name][place] = fitted[(0,) * len(dims)]
+            arrays[variable.name][place] = fitted[(0,) * len(place)]
     return arrays
 
 

@@ -54,6 +54,11 @@ class Layout:
         extra = tuple(len(self.extra[dim]) for dim in variable.dims)
         return (*(self.sizes[dim] for dim in self.grid_dims(variable)), *extra)
 
+    def place(self, variable: Variable, cell: tuple[int, ...]) -> tuple[int, ...]:
+        """Return where the array of `variable` holds a `cell` of the grid."""
+        own = set(self.grid_dims(variable))
+        return tuple(i for dim, i in zip(self.sizes, cell, strict=True) if dim in own)
+
     def fit(self, variable: Variable, array: NDArray[Any]) -> NDArray[Any]:
         """Return a model's `array` in the shape and type that `variable` has in the dataset.
 

@@ -59,7 +59,7 @@ def summary_of(model: Model) -> Model:
     variables: list[Variable] = []
     for variable in model.variables:
         variables.append(variable)
-        if variable.estimated:
+        if variable.estimated or variable.derived:
             variables.append(stderr_of(variable))
     return replace(model, variables=(*variables, N_REPLICAS, TARGET_REACHED, CORE_SECONDS))
 
@@ -73,4 +73,5 @@ def stderr_of(variable: Variable) -> Variable:
         equation="",
         comment="of the mean over independent replicas",
         estimated=False,
+        derived=False,
     )

@@ -16,6 +16,7 @@ from delocal.physics.powers import LogArray
 from delocal.physics.resonances import resonant_pairs
 from delocal.physics.splittings import (
     Splittings,
+    _Table,
     peak_resonant_pseudospins,
     resonant_pseudospins,
     size_where,
@@ -254,3 +255,22 @@ def octave_p_value(point, W, T, hopping, spins):
     covariance = np.diag(mean) + spins * np.outer(N1, N1)
     off = counts - mean
     return chi2.sf(off @ np.linalg.solve(covariance, off), counts.size)
+
+
+@pytest.mark.parametrize(
+    ("d", "alpha", "x1"), [(1, 1.5, 1e-9), (2, 6, 0.5), (3, 8, 0.5), (3, 3, 7)]
+)
+def test_the_interpolated_distribution_is_the_one_that_is_integrated(d, alpha, x1):
+    law = Splittings(d, alpha, x1)
+    e = np.geomspace(law.breaks[0], law.breaks[-1], 1001)[1:-1]
+    table = _Table.of(law)
+    np.testing.assert_allclose(table(e), law.distribution(e), rtol=1e-11, atol=1e-12)
+    smooth = np.abs(e[:, None] / law.breaks - 1).min(axis=1) > 1e-3
+    np.testing.assert_allclose(table(e, 1)[smooth], law.density(e[smooth]), rtol=1e-8)
+
+
+@pytest.mark.parametrize(("d", "alpha", "x1"), [(1, 1.5, 1e-9), (2, 6, 0.5), (3, 3, 7)])
+def test_narrow_and_wide_overlaps_meet(d, alpha, x1):
+    law = Splittings(d, alpha, x1)
+    widths = np.array([1e-12, 0.99e-7, 1.01e-7, 1e-5])
+    np.testing.assert_allclose(law.overlap(widths) / (2 * widths * law.coincidence), 1, rtol=1e-6)

@@ -15,10 +15,7 @@ from delocal.physics.networks import (
     Interaction,
     distance,
     four_spin_coupling,
-    links_by_octave,
     network,
-    pseudo2spin_network,
-    sample_pseudo2spins,
     shared_spin_partners,
 )
 from delocal.physics.percolation import clusters
@@ -186,52 +183,6 @@ def test_shared_spins_add_to_the_partners_what_theory_says_within_a_percent():
     assert full.value == pytest.approx(1 + correction, rel=0.01)
 
 
-def test_pseudo2spins_are_as_many_as_the_links_and_split_by_their_coupling():
-    p, R1, some = some_pseudospins((2, 3, 2.5), number=3000)
-    links = network(some, p, R1)
-    R2 = p.interaction_radius(R1)
-    pairs = sample_pseudo2spins(some, links, R2)
-    assert len(pairs) == links_by_octave(some, links, [R2, 2 * R2])[0] > 500
-    u = np.sqrt(pairs.splitting**2 - pairs.detuning**2) / 2
-    np.testing.assert_allclose(u, p.V / pairs.size**p.beta)
-    assert (np.abs(pairs.detuning) < u).all()
-    assert ((pairs.size >= R2) & (pairs.size < 2 * R2)).all()
-
-
-def test_the_density_of_pseudo2spins_is_that_of_pseudospins_times_half_their_partners():
-    p, R1 = Ensemble(2, 5, 3, T=10, W=20), 1.5
-    R2 = p.interaction_radius(R1)
-    box = 60 * R2
-    found = []
-    for n in range(8):
-        some = sample_dilute(p, R1, box, stream("pseudo2", n))
-        found.append(len(sample_pseudo2spins(some, network(some, p, R1), R2)))
-    density = float(counting.pseudospin_density(p, R1))
-    expected = density / 2 * resonant_pseudospins(p, R1, R2) * box**2
-    assert sum(found) > 400
-    assert np.mean(found) == pytest.approx(expected, abs=4 * np.sqrt(expected / 8 * 1.2))
-
-
-def test_pseudo2spins_make_a_network_of_their_own():
-    p, R1, some = some_pseudospins((2, 3, 2.5), number=1500)
-    pairs = sample_pseudo2spins(some, network(some, p, R1), p.interaction_radius(R1))
-    links = pseudo2spin_network(pairs, p)
-    every = pseudo2spin_network(pairs, p, disjoint=False)
-
-    def resonant(a, b):
-        r = r_between(pairs, a, b)
-        return p.V / r**p.beta if r < pairs.box / 2 else 0.0
-
-    assert list(zip(every.a, every.b, strict=True)) == brute(pairs, resonant)
-    kept = set(zip(links.a, links.b, strict=True))
-    apart = {
-        (a, b) for a, b in zip(every.a, every.b, strict=True)
-        if not set(pairs.spins[a]) & set(pairs.spins[b])
-    }  # fmt: skip
-    assert kept == apart
-    assert 0 < len(links) < len(every)
-
-
 @pytest.mark.parametrize("interaction", [TAIL, CUT, AS_PRINTED, FOUR], ids=str)
 def test_the_same_key_gives_the_same_network(interaction):
     def digest(n):
@@ -251,8 +202,6 @@ def test_too_few_and_too_far_are_handled():
     nobody = sample_dilute(p, 2.0, 20.0, stream("", 0))
     links = network(nobody, p, 2.0)
     assert len(links) == 0
-    assert len(sample_pseudo2spins(nobody, links, 2.0)) == 0
-    assert len(pseudo2spin_network(nobody, p)) == 0
     with pytest.raises(ValueError, match="half the box"):
         network(nobody, p, 2.0, Interaction(cutoff=10.0))
     with pytest.raises(ValueError, match="needs a cutoff"):

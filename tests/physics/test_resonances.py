@@ -11,7 +11,7 @@ from scipy.integrate import quad
 from scipy.spatial import cKDTree
 from scipy.stats import chi2, kstest
 
-from delocal.physics import resonances
+from delocal.physics import resonance_plan, resonance_search
 from delocal.physics.resonances import (
     Cancelled,
     Level,
@@ -138,7 +138,7 @@ def test_threads_and_batches_change_nothing(monkeypatch):
     for threads in (2, 3):
         assert same(resonant_pairs(x, e, threads=threads, **search), expected)
     for name, value in [("BATCH", 7001), ("BLOCKS", 100), ("BUFFER", 40)]:
-        monkeypatch.setattr(resonances, name, value)
+        monkeypatch.setattr(resonance_search, name, value)
         assert same(
             resonant_pairs(x[:9000], e[:9000], threads=2, **search),
             resonant_pairs(x[:9000], e[:9000], **search),
@@ -152,8 +152,8 @@ def test_threads_and_batches_change_nothing(monkeypatch):
 def test_sorting_in_buckets_changes_nothing(d, size, threads, monkeypatch):
     x, e, box = sample(d, 20_000)
     expected = resonant_pairs(x, e, box=box, alpha=3.0)
-    monkeypatch.setattr(resonances, "DIRECT", 0)
-    monkeypatch.setattr(resonances, "BUCKET", size)
+    monkeypatch.setattr(resonance_search, "DIRECT", 0)
+    monkeypatch.setattr(resonance_search, "BUCKET", size)
     assert same(resonant_pairs(x, e, box=box, alpha=3.0, threads=threads), expected)
     parts = resonant_pairs_batched(
         x.reshape(4, -1, d), e.reshape(4, -1), box=box, alpha=3.0, threads=threads
@@ -167,7 +167,7 @@ def test_sorting_in_buckets_changes_nothing(d, size, threads, monkeypatch):
 @pytest.mark.parametrize("threads", [1, 2])
 @pytest.mark.parametrize("d", [1, 2, 3])
 def test_a_batch_is_its_systems(d, threads, monkeypatch):
-    monkeypatch.setattr(resonances, "GROUP", 1500)
+    monkeypatch.setattr(resonance_search, "GROUP", 1500)
     systems = [sample(d, 500, seed=seed) for seed in range(7)]
     box = systems[0][2]
     search = {"box": box, "alpha": 2.5, "rmin": 0.5, "coupling": "uniform"}
@@ -233,7 +233,7 @@ def test_couplings_follow_their_law(coupling, law):
 
 def test_couplings_never_exceed_what_the_search_reaches():
     """The largest value of the formula itself, at the smallest u that 32 bits can give."""
-    assert math.sqrt(-2 * math.log(0.5 * 2.0**-32)) <= resonances.LARGEST["gaussian"]
+    assert math.sqrt(-2 * math.log(0.5 * 2.0**-32)) <= resonance_plan.LARGEST["gaussian"]
     assert couplings(np.arange(10**5), 10**6, coupling="gaussian").max() < 6.77
 
 

@@ -1,11 +1,15 @@
-"""Fits: an exact power law is found exactly, a noisy one within its error bar."""
+"""Fits and thresholds: exact laws are found exactly, noisy ones within their error bars."""
 
 import numpy as np
 import pytest
 import xarray as xr
 
-from delocal.service.analysis import fit_exponent
+from delocal.physics.disorder import Ensemble, stream
+from delocal.physics.networks import CUT
+from delocal.physics.thresholds import find_threshold
+from delocal.service.analysis import fit_exponent, percolation_threshold
 from delocal.service.errors import SelectionError
+from delocal.service.run import run
 from delocal.workers.dataset import evaluate
 
 T = np.geomspace(1e-6, 1e-2, 30)
@@ -41,3 +45,67 @@ def test_what_cannot_be_fitted_is_said():
         fit_exponent(ds, "kappa_sd", "T")
     with pytest.raises(SelectionError, match="a fit needs 3"):
         fit_exponent(ds.isel(d=0, T=[0, 1]), "kappa_sd", "T")
+
+
+def corrected(rng, error):
+    """R1 = 2 T**-0.7 (1 - 0.5 N1), with N1 up to 0.1 and relative errors."""
+    N1 = 0.1 * (T / T[-1]) ** 0.3
+    y = 2 * T**-0.7 * (1 - 0.5 * N1) * (1 + error * rng.standard_normal(T.size))
+    return xr.Dataset({"R1": ("T", y), "R1_stderr": ("T", error * y), "N1": ("T", N1)}, {"T": T})
+
+
+def test_a_correction_is_fitted_with_errors_that_cover_the_truth():
+    rng = np.random.default_rng(7)
+    fits = [fit_exponent(corrected(rng, 1e-3), "R1", "T", correction="N1") for _ in range(200)]
+    pulls = np.array([(f.exponent + 0.7) / f.stderr for f in fits])
+    others = np.array([(f.coefficient + 0.5) / f.coefficient_stderr for f in fits])
+    for values in (pulls, others):
+        assert abs(values.mean()) < 4 / np.sqrt(200)
+        assert abs(values.std() - 1) < 4 / np.sqrt(400)
+    assert np.mean([f.chi2 for f in fits]) == pytest.approx(1, abs=4 * np.sqrt(2 / 27 / 200))
+
+
+def test_without_its_correction_the_exponent_is_off():
+    fit = fit_exponent(corrected(np.random.default_rng(8), 1e-4), "R1", "T")
+    assert abs(fit.exponent + 0.7) > 20 * fit.stderr
+    assert fit.chi2 > 10
+
+
+def test_the_exact_exponent_stands_beside_the_fit():
+    ds = evaluate("scaling", d=2, alpha=3, beta=3, T=T, W=1)
+    assert fit_exponent(ds, "kappa_sd", "T").exact == 3
+    plain = fit_exponent(corrected(np.random.default_rng(9), 1e-3), "R1", "T")
+    assert np.isnan(plain.exact)
+    assert np.isnan(plain.coefficient)
+
+
+def test_a_threshold_is_found_from_the_replicas_of_a_sweep():
+    request = {
+        "models": ["percolation"],
+        "axes": {"box": [8, 24]},
+        "fixed": {"d": 2, "alpha": 3, "beta": 3, "density": 1.475, "width": 0.1},
+        "options": {"percolation": {"interaction": "cut"}},
+        "sampling": {"replicas": 300},
+    }
+    tree = run(request)
+    found = percolation_threshold(tree, "either")
+    assert abs(found.degree.value - 4.512) < 4 * found.degree.stderr < 0.5
+    assert abs(found.crossing.value - 0.6905) < 4 * found.crossing.stderr
+    assert found.peak.value == pytest.approx(3.306 * found.density.value, rel=1e-3)
+    same = find_threshold(
+        Ensemble(2, 3, 3, T=1e-3, W=20),
+        1e3,
+        (8, 24),
+        np.linspace(1.35, 1.6, 9),
+        (300, 300),
+        lambda n: stream("another", n),
+        interaction=CUT,
+        kind="either",
+    )
+    apart = found.density.value - same.density.value
+    assert abs(apart) < 4 * np.hypot(found.density.stderr, same.density.stderr)
+    with pytest.raises(SelectionError, match="did you mean 'either'"):
+        percolation_threshold(tree, "eithr")
+    alone = run({**request, "axes": {"box": [8]}, "sampling": {"replicas": 2}})
+    with pytest.raises(SelectionError, match="two values of `box`"):
+        percolation_threshold(alone)
