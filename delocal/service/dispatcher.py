@@ -16,7 +16,7 @@ from delocal.service.ledger import Lease, Ledger
 from delocal.workers.block import Task, store_failed_block
 from delocal.workers.evaluated import failure_of
 from delocal.workers.local import ClusterLost, Executor, Outcome
-from delocal.workers.plan import Plan, model_of
+from delocal.workers.plan import Part, Plan, model_of
 from delocal.workers.store import Receipt, SweepStore
 
 log = structlog.get_logger()
@@ -165,17 +165,21 @@ class Dispatcher:
 
     def _blocks_per_task(self, plan: Plan) -> int:
         """Return how many blocks take `TASK_SECONDS`, leaving enough tasks for every worker."""
-        seconds = max(
-            (self._ledger.seconds_per_cell(p.model, p.version) or model_of(p).seconds_per_cell)
-            * p.grid.size
-            / len(p.blocks)
-            for p in plan.parts
-            if p.role != "summary"
-        )
         record = self._ledger.sweep(plan.sweep_id)
-        left = record.blocks - record.blocks_done if record else 1
+        done, left = (record.blocks_done, record.blocks - record.blocks_done) if record else (0, 1)
+        if record and done:  # what its own blocks cost says more than any other sweep
+            seconds = record.seconds / done
+        else:
+            seconds = max(self._seconds_per_block(part) for part in plan.parts)
         share = -(-left // (2 * max(1, self._executor.slots)))
-        return max(1, min(round(TASK_SECONDS / seconds), share))
+        return max(1, min(round(TASK_SECONDS / max(seconds, 1e-6)), share))
+
+    def _seconds_per_block(self, part: Part) -> float:
+        """Return what a block of a part should cost; summaries cost next to nothing."""
+        if part.role == "summary":
+            return 0.0
+        known = self._ledger.seconds_per_cell(part.model, part.version)
+        return (known or model_of(part).seconds_per_cell) * part.grid.size / len(part.blocks)
 
     def _settle_failure(self, lease: Lease, error: BaseException) -> None:
         """Give the blocks of a failed task back; one that failed too often is stored as failed."""
