@@ -1,4 +1,4 @@
-"""The command line: serve, run, submit, watch, fetch, models, reproduce, demo."""
+"""The command line: serve, run, submit, watch, cancel, fetch, models, reproduce and more."""
 
 from __future__ import annotations
 
@@ -130,6 +130,24 @@ def fetch(
     with connect(url) as client:
         path = client.sweep(sweep).fetch(output)
     _tell(as_json, {"id": sweep, "path": str(path)})
+
+
+@app.command()
+def cancel(sweep: str, url: Url = HERE, as_json: Json = False) -> None:
+    """End a sweep; what is stored stays, and `delocal retry` goes on with it."""
+    from delocal.api.client import connect
+
+    with connect(url) as client:
+        _tell_status(as_json, client.sweep(sweep).cancel().status())
+
+
+@app.command()
+def retry(sweep: str, url: Url = HERE, as_json: Json = False) -> None:
+    """Compute again what failed or was cancelled in a sweep, and only that."""
+    from delocal.api.client import connect
+
+    with connect(url) as client:
+        _tell_status(as_json, client.sweep(sweep).retry().status())
 
 
 @app.command()

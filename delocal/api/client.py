@@ -15,6 +15,7 @@ import httpx2
 import xarray as xr
 
 from delocal.service.errors import (
+    Conflict,
     DelocalError,
     NotFound,
     NotReady,
@@ -29,6 +30,7 @@ from delocal.workers.zarr_format import chunk_name
 
 ERRORS: dict[int, type[DelocalError]] = {
     404: NotFound,
+    409: Conflict,
     413: TooLarge,
     422: SelectionError,
     503: NotReady,
@@ -90,6 +92,10 @@ class Client:
     def get(self, path: str) -> Any:
         """Return the JSON under `path`; an error answer becomes the exception it describes."""
         return self._answer("GET", path)
+
+    def post(self, path: str) -> Any:
+        """Ask for what the path says, without content; errors as in `get`."""
+        return self._answer("POST", path)
 
     def get_bytes(self, path: str) -> bytes | None:
         """Return the content under `path`, or None if there is nothing."""
@@ -158,6 +164,16 @@ class RemoteSweep:
         """Return the cells that raised, with their parameters and traceback."""
         found: list[dict[str, Any]] = self._client.get(f"{self._path}/failures")
         return found
+
+    def cancel(self) -> RemoteSweep:
+        """End the sweep; what is stored stays. Conflict if it has ended."""
+        self._client.post(f"{self._path}:cancel")
+        return self
+
+    def retry(self) -> RemoteSweep:
+        """Compute again what failed or was cancelled. Conflict if there is nothing of the kind."""
+        self._client.post(f"{self._path}:retry")
+        return self
 
     def wait(
         self,

@@ -12,6 +12,7 @@ from starlette.exceptions import HTTPException
 
 from delocal.api.schemas import ProblemDetail
 from delocal.service.errors import (
+    Conflict,
     DelocalError,
     NotFound,
     NotReady,
@@ -30,6 +31,7 @@ STATUS: dict[type[DelocalError], tuple[int, str]] = {
     TooLarge: (413, "Too much at once"),
     NotFound: (404, "Not found"),
     NotReady: (503, "Not ready"),
+    Conflict: (409, "The sweep is in no state for that"),
 }
 
 

@@ -12,11 +12,21 @@ from numpy.typing import NDArray
 
 Arrays = Mapping[str, NDArray[Any]]
 Replicate = Callable[
-    [Mapping[str, float], Mapping[str, Any], np.random.Generator, Callable[[], bool]],
+    [Mapping[str, float], Mapping[str, Any], np.random.Generator, "CancelToken"],
     dict[str, Any],
 ]
+CancelToken = Callable[[], bool]
 Derive = Callable[[Mapping[str, float], Arrays], dict[str, NDArray[Any]]]
 Kind = Literal["closed-form", "self-consistent", "monte-carlo"]
+
+
+class Cancelled(Exception):
+    """The caller said so; whoever was asked `cancelled()` raises it where it cannot just stop."""
+
+
+def never() -> bool:
+    """Return False: the token of work that nobody will cancel."""
+    return False
 
 
 class Status(IntEnum):

@@ -18,6 +18,7 @@ from scipy.spatial import cKDTree
 
 from delocal.physics.counting import resonant_partners
 from delocal.physics.disorder import Ensemble, Integers, separation
+from delocal.physics.model import CancelToken, never
 from delocal.physics.powers import Array
 from delocal.physics.pseudospins import (
     PseudoSpins,
@@ -85,11 +86,16 @@ class Links:
 
 
 def network(
-    pseudospins: PseudoSpins, ensemble: Ensemble, R1: float, interaction: Interaction = TAIL
+    pseudospins: PseudoSpins,
+    ensemble: Ensemble,
+    R1: float,
+    interaction: Interaction = TAIL,
+    cancelled: CancelToken = never,
 ) -> Links:
     """Return the links between `pseudospins` of size R1.
 
-    Between nearest images; a cut beyond half the box is refused.
+    Between nearest images; a cut beyond half the box is refused. Raises Cancelled where
+    ``cancelled()`` is true.
     """
     box = pseudospins.box
     reach = box / 2
@@ -100,7 +106,7 @@ def network(
     if len(pseudospins) < 2:
         return no_links()
     if interaction.coupling == "midpoint":
-        a, b = power_law_pairs(pseudospins, ensemble.V, ensemble.beta, 0.0, reach)
+        a, b = power_law_pairs(pseudospins, ensemble.V, ensemble.beta, 0.0, reach, cancelled)
         return Links(a, b, ensemble.V * distance(pseudospins, a, b) ** -ensemble.beta)
     if interaction.coupling == "four-spin":
         a, b = _within_reach(pseudospins, ensemble, R1, reach)
@@ -166,7 +172,12 @@ def shared_spin_partners(
 
 
 def power_law_pairs(
-    pseudospins: PseudoSpins, V: float, beta: float, low: float, reach: float
+    pseudospins: PseudoSpins,
+    V: float,
+    beta: float,
+    low: float,
+    reach: float,
+    cancelled: CancelToken = never,
 ) -> tuple[Integers, Integers]:
     """Return the pairs with low <= r < reach whose splittings differ by less than V / r**beta."""
     a, b = resonant_pairs(
@@ -177,6 +188,7 @@ def power_law_pairs(
         t=V,
         rmin=low,
         rmax=reach,
+        cancelled=cancelled,
     )
     return a.astype(np.int64), b.astype(np.int64)
 

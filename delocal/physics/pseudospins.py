@@ -21,6 +21,7 @@ from numpy.random import Generator
 from delocal.physics import counting
 from delocal.physics.counting import power_integral, sphere
 from delocal.physics.disorder import Ensemble, Integers, Spins, separation, wrapped
+from delocal.physics.model import CancelToken, never
 from delocal.physics.powers import Array
 from delocal.physics.resonances import couplings, resonant_pairs
 
@@ -71,10 +72,18 @@ class PseudoSpins:
         return np.asarray(np.sqrt(1 - (self.detuning / self.splitting) ** 2))
 
 
-def sample_pseudospins(spins: Spins, ensemble: Ensemble, R1: float, *, key: int = 0) -> PseudoSpins:
+def sample_pseudospins(
+    spins: Spins,
+    ensemble: Ensemble,
+    R1: float,
+    *,
+    key: int = 0,
+    cancelled: CancelToken = never,
+) -> PseudoSpins:
     """Return the resonant pairs of `spins`, all active, with R1 <= size < 2 R1.
 
-    In the order of the numbers of their spins. Random hopping is that of `key`.
+    In the order of the numbers of their spins. Random hopping is that of `key`. Raises Cancelled
+    where ``cancelled()`` is true.
     """
     _must_fit(R1, spins.box)
     pairs = resonant_pairs(
@@ -87,6 +96,7 @@ def sample_pseudospins(spins: Spins, ensemble: Ensemble, R1: float, *, key: int 
         rmax=2 * R1,
         coupling=ensemble.hopping,
         key=key,
+        cancelled=cancelled,
     )
     i, j = (numbers.astype(np.int64) for numbers in pairs)
     axis = separation(spins.positions[i], spins.positions[j], spins.box)

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delocal.physics import resonance_kernels as kernels
+from delocal.physics.model import Cancelled
 from delocal.physics.resonance_kernels import Floats, Grid, Ints
 from delocal.physics.resonance_plan import Level, Quanta, Shell, make_grid
 
@@ -32,10 +33,6 @@ BUFFER = 2**17
 DIRECT, BUCKET, MOST_BUCKETS = 2**18, 2**11, 2**12
 """More spins than `DIRECT` are sorted in buckets, of about this size or at most in this number,
 that fit into the cache."""
-
-
-class Cancelled(Exception):
-    """The caller said so."""
 
 
 class Work:

@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from delocal.physics import resonance_kernels as kernels
+from delocal.physics.model import Cancelled
 from delocal.physics.resonance_kernels import Floats, Ints
 from delocal.physics.resonance_plan import (
     Coupling,
@@ -28,7 +29,7 @@ from delocal.physics.resonance_plan import (
     make_plan,
     plan_levels,
 )
-from delocal.physics.resonance_search import GROUP, Cancelled, Work, search_systems
+from delocal.physics.resonance_search import GROUP, Work, search_systems
 
 __all__ = [
     "Cancelled",

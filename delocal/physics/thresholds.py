@@ -15,6 +15,7 @@ from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
+from scipy.interpolate import PchipInterpolator
 from scipy.stats import poisson
 
 from delocal.physics.counting import pseudospin_density
@@ -135,19 +136,20 @@ def curve(growths: Sequence[Growth], densities: Array, size: float, d: int, kind
 def crossing(densities: Array, small: Array, large: Array) -> tuple[float, float]:
     """Return where two mean curves cross, and how high; NaN if they do not.
 
-    Their difference is fitted by a parabola: take a window about as wide as their spread.
+    The difference of the means is interpolated, piecewise cubic and monotone where they are; of
+    several crossings, which noise makes, that nearest to the root of a parabola counts.
     """
-    difference = large.mean(axis=0) - small.mean(axis=0)
+    above = large.mean(axis=0)
+    difference = above - small.mean(axis=0)
+    roots = PchipInterpolator(densities, difference).roots(extrapolate=False)
+    if not roots.size:
+        return np.nan, np.nan
     middle = densities.mean()
     c2, c1, c0 = np.polyfit(densities - middle, difference, 2)
-    inner = c1**2 - 4 * c2 * c0
-    if inner < 0:
-        return np.nan, np.nan
-    at = float(middle - 2 * c0 / (c1 + np.copysign(np.sqrt(inner), c1)))
-    if not densities[0] <= at <= densities[-1]:
-        return np.nan, np.nan
-    height = np.polyval(np.polyfit(densities - middle, large.mean(axis=0), 3), at - middle)
-    return at, float(height)
+    inner = max(c1**2 - 4 * c2 * c0, 0.0)
+    guess = middle - 2 * c0 / (c1 + np.copysign(np.sqrt(inner), c1))
+    at = float(roots[np.abs(roots - guess).argmin()])
+    return at, float(PchipInterpolator(densities, above)(at))
 
 
 def threshold_of(

@@ -7,7 +7,8 @@ import threading
 import time
 import traceback
 import uuid
-from collections import deque
+from collections import Counter, deque
+from collections.abc import Collection
 from pathlib import Path
 
 import structlog
@@ -44,7 +45,8 @@ class Dispatcher:
         self._folder = sweeps_folder
         self._stores: dict[str, SweepStore] = {}
         self._outcomes: queue.Queue[tuple[Lease, Outcome] | None] = queue.Queue()
-        self._in_flight = 0
+        self._in_flight: Counter[str] = Counter()  # tasks by sweep
+        self._told: set[str] = set()  # sweeps whose tasks were asked to end
         self._renewed = 0.0
         self._turn: deque[str] = deque()
         self._stopping = threading.Event()
@@ -67,6 +69,11 @@ class Dispatcher:
             self._thread.join(timeout=10)
         self._ledger.release_all(self.owner)
 
+    @property
+    def in_flight(self) -> int:
+        """How many tasks are with the executor."""
+        return self._in_flight.total()
+
     def store(self, sweep_id: str) -> SweepStore:
         """Return the store of a sweep."""
         kept = self._stores.get(sweep_id)
@@ -87,6 +94,8 @@ class Dispatcher:
             return
         plan = self.store(lease.sweep_id).plan
         self._ledger.record(plan, self.owner, lease.model, outcome)
+        for block in set(lease.blocks) - {receipt.block for receipt in outcome}:  # cancelled
+            self._ledger.release(lease.sweep_id, self.owner, lease.model, block, counts=False)
         record = self._ledger.sweep(lease.sweep_id)
         if record is not None and record.state.ended:
             self.store(lease.sweep_id).remove_leftovers()
@@ -127,18 +136,26 @@ class Dispatcher:
         except Exception:  # the ledger did not take it: it stays to be settled
             self._outcomes.put((lease, outcome))
             raise
-        self._in_flight -= 1
+        self._in_flight -= Counter([lease.sweep_id])
 
     def _fill(self) -> None:
         """Submit tasks until the window is full or no sweep wants more."""
         active = self._ledger.active()
+        self._end_unwanted(active)
         self._turn = deque([s for s in self._turn if s in active])
         self._turn.extend(s for s in active if s not in self._turn)
         window = TASKS_PER_SLOT * self._executor.slots if active else 0
-        while self._turn and self._in_flight < window and not self._stopping.is_set():
+        while self._turn and self.in_flight < window and not self._stopping.is_set():
             sweep_id = self._turn.popleft()
             if self._submit_one(sweep_id):
                 self._turn.append(sweep_id)
+
+    def _end_unwanted(self, active: Collection[str]) -> None:
+        """Ask tasks to end whose sweep was cancelled, by whichever service."""
+        unwanted = self._in_flight.keys() - set(active)
+        for sweep_id in unwanted - self._told:
+            self._executor.cancel(str(self.store(sweep_id).root.resolve()))
+        self._told = unwanted
 
     def _submit_one(self, sweep_id: str) -> bool:
         try:
@@ -153,7 +170,7 @@ class Dispatcher:
         lease = self._ledger.lease(sweep_id, self.owner, number, time.time() + LEASE_SECONDS)
         if lease is None:
             return False
-        self._in_flight += 1
+        self._in_flight[sweep_id] += 1
         try:
             root = str(self.store(sweep_id).root.resolve())
             task = Task(root, plan.digest, lease.model, lease.blocks)

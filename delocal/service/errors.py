@@ -8,6 +8,7 @@
     +-- TooLarge            more cells or values than allowed
     +-- NotFound            no such sweep, model or variable
     +-- NotReady            the answer is not there yet
+    +-- Conflict            the sweep is in no state for that
 """
 
 from __future__ import annotations
@@ -56,6 +57,10 @@ class NotFound(DelocalError):
 
 class NotReady(DelocalError):
     """Not there yet; ask again later."""
+
+
+class Conflict(DelocalError):
+    """What was asked for does not fit the state that the sweep is in."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

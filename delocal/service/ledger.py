@@ -193,7 +193,7 @@ class Ledger:
                     attempt=blocks.c.attempt + 1,
                 )
             )
-            self._move(db, sweep_id, SweepState.RUNNING)
+            self._move(db, sweep_id, SweepState.RUNNING, SweepState.QUEUED)
         return Lease(sweep_id, model, tuple(taken))
 
     def renew(self, owner: str, until: float) -> None:
@@ -213,7 +213,7 @@ class Ledger:
         """
         part = plan.part(name)
         with self._write() as db:
-            self._move(db, plan.sweep_id, SweepState.RUNNING)
+            self._move(db, plan.sweep_id, SweepState.RUNNING, SweepState.QUEUED)
             won = [r for r in receipts if _settle(db, plan.sweep_id, owner, r, BlockState.DONE)]
             _add_failures(db, plan.sweep_id, won)
             _add_cost(db, part, won)
@@ -235,6 +235,46 @@ class Ledger:
             _add_event(db, sweep_id, "cannot_run", {"error": error})
             self._move(db, sweep_id, SweepState.FAILED)
 
+    def cancel(self, sweep_id: str) -> bool:
+        """End a sweep that is queued or running: False if it is neither.
+
+        What was not begun is cancelled; what is leased ends when whoever holds it says so.
+        """
+        with self._write() as db:
+            moved = self._move(db, sweep_id, SweepState.CANCELLED)
+            _drop_unwanted(db, sweep_id)
+        return moved
+
+    def retry(self, plan: Plan) -> list[tuple[str, int]]:
+        """Queue again what failed or was cancelled, and return the blocks that had been stored.
+
+        These are blocks with cells that raised; whoever calls removes their receipts, so that
+        they are computed anew. The sweep is queued if there is anything to do.
+        """
+        with self._write() as db:
+            again = _retried(db, plan)
+            if not again:
+                return []
+            self._move(db, plan.sweep_id, SweepState.QUEUED)
+            stored = _queue_again(db, plan, again)
+            self._count_anew(db, plan)
+        return stored
+
+    def _count_anew(self, db: Connection, plan: Plan) -> None:
+        """Sum up what is done so far."""
+        ended = [BlockState.DONE, BlockState.FAILED, BlockState.SKIPPED]
+        query = sa.select(blocks.c.counts).where(
+            blocks.c.sweep_id == plan.sweep_id, blocks.c.state.in_(ended)
+        )
+        found = [row or {} for row in db.scalars(query)]
+        counts = Counter({"not_computed": plan.cells})
+        for row in found:
+            counts.update(row)
+            counts["not_computed"] -= sum(row.values())
+        left = {status: number for status, number in counts.items() if number}
+        values = {"counts": left, "blocks_done": len(found)}
+        db.execute(sweeps.update().where(sweeps.c.id == plan.sweep_id).values(**values))
+
     def release_all(self, owner: str) -> None:
         """Give every block of `owner` back; those that are stored meanwhile are not repeated."""
         with self._write() as db:
@@ -243,6 +283,7 @@ class Ledger:
                 .where(blocks.c.owner == owner, blocks.c.state == BlockState.LEASED)
                 .values(state=BlockState.QUEUED, owner=None, lease_until=None)
             )
+            _drop_unwanted(db)
 
     def release(
         self, sweep_id: str, owner: str, model: str, block: int, *, counts: bool = True
@@ -263,6 +304,7 @@ class Ledger:
                     attempt=blocks.c.attempt - (0 if counts else 1),
                 )
             )
+            _drop_unwanted(db, sweep_id)
 
     def attempts(self, sweep_id: str, model: str, block: int) -> int:
         """Return how often a block was leased."""
@@ -309,7 +351,7 @@ class Ledger:
         """Take the next stage of a Monte Carlo cell, count what is done, and end the sweep."""
         skipped = 0
         if part.role == "replicas":
-            wake_summaries(db, plan, part, settled)
+            wake_summaries(db, plan, part, (receipt.block for receipt in settled))
         if part.role == "summary":
             replicas = plan.replicas_of(part)
             for receipt in list(settled):
@@ -350,9 +392,9 @@ class Ledger:
             )
             self._move(db, sweep_id, SweepState.FAILED if lost else SweepState.DONE)
 
-    def _move(self, db: Connection, sweep_id: str, to: SweepState) -> None:
-        """Move a sweep to a state, if that is a move; its event says so."""
-        sources = [state for state, targets in MOVES.items() if to in targets]
+    def _move(self, db: Connection, sweep_id: str, to: SweepState, *only: SweepState) -> bool:
+        """Move a sweep to a state, if that is a move (from `only` these); its event says so."""
+        sources = only or [state for state, targets in MOVES.items() if to in targets]
         moved = db.execute(
             sweeps.update()
             .where(sweeps.c.id == sweep_id, sweeps.c.state.in_(sources))
@@ -360,6 +402,7 @@ class Ledger:
         )
         if moved.rowcount:
             _add_event(db, sweep_id, str(to), {})
+        return bool(moved.rowcount)
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
@@ -427,9 +470,81 @@ def _settle(db: Connection, sweep_id: str, owner: str, receipt: Receipt, to: Blo
             lease_until=None,
             checksum=receipt.checksum,
             seconds=receipt.seconds,
+            counts=dict(receipt.counts),
         )
     )
     return settled.rowcount == 1
+
+
+def _drop_unwanted(db: Connection, *sweep_ids: str) -> None:
+    """Cancel every block that waits for a sweep that is cancelled."""
+    cancelled = sa.select(sweeps.c.id).where(sweeps.c.state == SweepState.CANCELLED)
+    if sweep_ids:
+        cancelled = cancelled.where(sweeps.c.id.in_(sweep_ids))
+    db.execute(
+        blocks.update()
+        .where(
+            blocks.c.sweep_id.in_(cancelled),
+            blocks.c.state.in_([BlockState.QUEUED, BlockState.WAITING]),
+        )
+        .values(state=BlockState.CANCELLED)
+    )
+
+
+def _retried(db: Connection, plan: Plan) -> dict[str, set[int]]:
+    """Return the blocks to be tried again, by part: those lost, and those with failed cells."""
+    lost = sa.select(blocks.c.model, blocks.c.block).where(
+        blocks.c.sweep_id == plan.sweep_id,
+        sa.or_(
+            blocks.c.state.in_([BlockState.FAILED, BlockState.CANCELLED]),
+            sa.and_(blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()),
+        ),
+    )
+    raised = sa.select(failures.c.model, failures.c.block).where(
+        failures.c.sweep_id == plan.sweep_id
+    )
+    again: dict[str, set[int]] = {}
+    for row in db.execute(sa.union(lost, raised)):
+        again.setdefault(row.model, set()).add(row.block)
+    for part in plan.parts:  # a summary follows its replicas
+        if part.role == "replicas" and part.name in again:
+            cells = {block // part.batches for block in again[part.name]}
+            again.setdefault(part.model, set()).update(cells)
+    return again
+
+
+def _queue_again(
+    db: Connection, plan: Plan, again: Mapping[str, set[int]]
+) -> list[tuple[str, int]]:
+    """Put blocks back to where they began, and return those whose data are stored."""
+    stored: list[tuple[str, int]] = []
+    for name, numbers in again.items():
+        part = plan.part(name)
+        for some in _batches(sorted(numbers), 500):
+            these = _these(plan.sweep_id, name, some)
+            done = sa.select(blocks.c.block).where(
+                *these, blocks.c.state.in_([BlockState.DONE, BlockState.FAILED])
+            )
+            stored += [(name, block) for block in db.scalars(done)]
+            db.execute(
+                failures.delete().where(
+                    failures.c.sweep_id == plan.sweep_id,
+                    failures.c.model == name,
+                    failures.c.block.in_(some),
+                )
+            )
+            for state in (BlockState.QUEUED, BlockState.WAITING):
+                entered = [b for b in some if initial_state(part, b) == state]
+                db.execute(
+                    blocks.update()
+                    .where(*_these(plan.sweep_id, name, entered))
+                    .values(state=state, attempt=0, owner=None, lease_until=None, counts=None)
+                )
+    for part in plan.parts:
+        if part.role == "replicas" and part.model in again:
+            first = (cells * part.batches for cells in again[part.model])
+            wake_summaries(db, plan, part, first)
+    return stored
 
 
 def _wait_again(db: Connection, sweep_id: str, receipt: Receipt) -> None:

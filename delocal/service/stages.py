@@ -10,7 +10,6 @@ from sqlalchemy.engine import Connection
 from delocal.service.states import BlockState
 from delocal.service.tables import blocks
 from delocal.workers.plan import Part, Plan
-from delocal.workers.store import Receipt
 
 
 def initial_state(part: Part, block: int) -> BlockState:
@@ -21,10 +20,10 @@ def initial_state(part: Part, block: int) -> BlockState:
     return BlockState.QUEUED if first else BlockState.WAITING
 
 
-def wake_summaries(db: Connection, plan: Plan, replicas: Part, settled: Iterable[Receipt]) -> None:
-    """Queue each summary none of whose replicas is at work any more."""
+def wake_summaries(db: Connection, plan: Plan, replicas: Part, batches: Iterable[int]) -> None:
+    """Queue each summary of these batches none of whose replicas is at work any more."""
     summary = next(p for p in plan.parts if p.role == "summary" and p.model == replicas.model)
-    for cells in {receipt.block // replicas.batches for receipt in settled}:
+    for cells in {batch // replicas.batches for batch in batches}:
         at_work = sa.select(sa.func.count()).where(
             *_batches_of(plan, replicas, cells),
             blocks.c.state.in_([BlockState.QUEUED, BlockState.LEASED]),

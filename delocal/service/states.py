@@ -17,14 +17,14 @@ class SweepState(StrEnum):
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen by itself."""
-        return not MOVES[self]
+        return self in (SweepState.DONE, SweepState.FAILED, SweepState.CANCELLED)
 
 
 class BlockState(StrEnum):
     """Where a block stands; it is done only after its data are written and checked.
 
     A summary waits for its replicas, and replicas wait until a summary wants more of them;
-    those that it does not want are skipped.
+    those that it does not want are skipped. What a cancelled sweep had not begun is cancelled.
     """
 
     QUEUED = "queued"
@@ -33,22 +33,30 @@ class BlockState(StrEnum):
     DONE = "done"
     FAILED = "failed"
     SKIPPED = "skipped"
+    CANCELLED = "cancelled"
 
 
 MOVES: dict[SweepState, frozenset[SweepState]] = {
     SweepState.QUEUED: frozenset({SweepState.RUNNING, SweepState.CANCELLED}),
     SweepState.RUNNING: frozenset({SweepState.DONE, SweepState.FAILED, SweepState.CANCELLED}),
-    SweepState.DONE: frozenset(),
-    SweepState.FAILED: frozenset(),
-    SweepState.CANCELLED: frozenset(),
+    SweepState.DONE: frozenset({SweepState.QUEUED}),  # cells that failed are tried again
+    SweepState.FAILED: frozenset({SweepState.QUEUED}),
+    SweepState.CANCELLED: frozenset({SweepState.QUEUED}),
 }
 BLOCK_MOVES: dict[BlockState, frozenset[BlockState]] = {
-    BlockState.WAITING: frozenset({BlockState.QUEUED, BlockState.SKIPPED}),
-    BlockState.QUEUED: frozenset({BlockState.LEASED}),
+    BlockState.WAITING: frozenset({BlockState.QUEUED, BlockState.SKIPPED, BlockState.CANCELLED}),
+    BlockState.QUEUED: frozenset({BlockState.LEASED, BlockState.CANCELLED}),
     BlockState.LEASED: frozenset(
-        {BlockState.DONE, BlockState.FAILED, BlockState.QUEUED, BlockState.WAITING}
+        {
+            BlockState.DONE,
+            BlockState.FAILED,
+            BlockState.QUEUED,
+            BlockState.WAITING,
+            BlockState.CANCELLED,
+        }
     ),
-    BlockState.DONE: frozenset(),
-    BlockState.FAILED: frozenset(),
+    BlockState.DONE: frozenset({BlockState.QUEUED, BlockState.WAITING}),
+    BlockState.FAILED: frozenset({BlockState.QUEUED, BlockState.WAITING}),
     BlockState.SKIPPED: frozenset(),
+    BlockState.CANCELLED: frozenset({BlockState.QUEUED, BlockState.WAITING}),
 }

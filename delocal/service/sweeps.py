@@ -11,7 +11,7 @@ import numpy as np
 
 from delocal.physics.models import load_models
 from delocal.service.dispatcher import Dispatcher
-from delocal.service.errors import NotFound, NotReady, did_you_mean
+from delocal.service.errors import Conflict, NotFound, NotReady, did_you_mean
 from delocal.service.ledger import Event, Lease, Ledger, SweepRecord
 from delocal.service.provenance import provenance
 from delocal.service.request import SweepRequest
@@ -98,6 +98,33 @@ class Sweeps:
                 raise NotReady(f"sweep {sweep_id} is still {record.state} after {timeout:g} s")
             time.sleep(0.05)
         return record
+
+    def cancel(self, sweep_id: str) -> SweepRecord:
+        """End a sweep: nothing new is begun, and what runs is asked to stop.
+
+        What is stored stays, and can be read. Conflict if the sweep has ended.
+        """
+        if not self.ledger.cancel(self.get(sweep_id).id):
+            state = self.get(sweep_id).state
+            raise Conflict(f"sweep {sweep_id} is {state}; only a queued or running one can end")
+        self._dispatcher.wake()
+        return self.get(sweep_id)
+
+    def retry(self, sweep_id: str) -> SweepRecord:
+        """Compute again what failed or was cancelled in a sweep that has ended, and only that.
+
+        Conflict if it has not ended, or nothing is left to do.
+        """
+        record = self.get(sweep_id)
+        if not record.state.ended:
+            raise Conflict(f"sweep {sweep_id} is {record.state}; wait for it, or cancel it first")
+        store = self.store(sweep_id)
+        for name, block in self.ledger.retry(store.plan):
+            store.forget(name, block)
+        if self.get(sweep_id).state.ended:
+            raise Conflict(f"nothing failed in sweep {sweep_id}, and nothing was cancelled")
+        self._dispatcher.wake()
+        return self.get(sweep_id)
 
     def store(self, sweep_id: str) -> SweepStore:
         """Return the store of a sweep; NotFound if there is none."""

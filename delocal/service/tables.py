@@ -35,6 +35,7 @@ blocks = sa.Table(
     sa.Column("lease_until", sa.Float),
     sa.Column("checksum", sa.String(64)),
     sa.Column("seconds", sa.Float),
+    sa.Column("counts", sa.JSON),
     sa.Index("blocks_by_state", "sweep_id", "state"),
 )
 failures = sa.Table(

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delocal.physics.model import Model, Status
+from delocal.physics.model import Cancelled, CancelToken, Model, Status, never
 from delocal.workers.dataset import Layout
 from delocal.workers.evaluated import (
     FAILURES_KEPT,
@@ -23,9 +23,12 @@ from delocal.workers.evaluated import (
     failure_of,
     variables_of,
 )
+from delocal.workers.grid import Blocks, Box, block_shape
 from delocal.workers.plan import Part, model_of
 from delocal.workers.replicas import evaluate_replicas, summarize
 from delocal.workers.store import Receipt, SweepStore
+
+SEGMENT_SECONDS = 0.05  # between two looks at whether anybody still wants it
 
 
 @dataclass(frozen=True)
@@ -38,21 +41,33 @@ class Task:
     blocks: tuple[int, ...]
 
 
-def run_task(task: Task) -> list[Receipt]:
-    """Evaluate and store the blocks of a task, one after the other."""
+def run_task(task: Task, cancelled: CancelToken = never) -> list[Receipt]:
+    """Evaluate and store the blocks of a task, one after the other, until ``cancelled()``.
+
+    The receipts of a task that was cancelled are fewer than its blocks.
+    """
     created = (Path(task.root) / "plan.json").stat().st_mtime_ns
     store = _store(task.root, task.digest, created)
-    return [run_block(store, task.model, block) for block in task.blocks]
+    receipts: list[Receipt] = []
+    try:
+        for block in task.blocks:
+            receipts.append(run_block(store, task.model, block, cancelled))
+    except Cancelled:
+        pass  # what was done before is kept
+    return receipts
 
 
-def run_block(store: SweepStore, name: str, block: int) -> Receipt:
-    """Evaluate and store one block; one that is stored already and intact is not repeated."""
+def run_block(store: SweepStore, name: str, block: int, cancelled: CancelToken = never) -> Receipt:
+    """Evaluate and store one block; one that is stored already and intact is not repeated.
+
+    Raises Cancelled where ``cancelled()`` is true; nothing of the block is stored then.
+    """
     part = store.plan.part(name)
     stored = store.receipt(name, block) if part.role != "summary" else None
     if stored is not None:
         return stored
     began = time.perf_counter()
-    evaluated = evaluate(store, part, block)
+    evaluated = evaluate(store, part, block, cancelled)
     checksum = store.write(name, block, evaluated.arrays)
     receipt = Receipt(
         name,
@@ -67,14 +82,16 @@ def run_block(store: SweepStore, name: str, block: int) -> Receipt:
     return receipt
 
 
-def evaluate(store: SweepStore, part: Part, block: int) -> Evaluated:
+def evaluate(
+    store: SweepStore, part: Part, block: int, cancelled: CancelToken = never
+) -> Evaluated:
     """Evaluate one block of any part; only a summary reads the store."""
     if part.role == "replicas":
-        return evaluate_replicas(part, block)
+        return evaluate_replicas(part, block, cancelled)
     if part.role == "summary":
         cells = dict(zip(part.grid.names, part.blocks.box(block), strict=True))
         return summarize(part, block, store.read(store.plan.replicas_of(part), cells))
-    return evaluate_block(part, block)
+    return evaluate_block(part, block, cancelled)
 
 
 def store_failed_block(store: SweepStore, model: str, block: int, error: BaseException) -> Receipt:
@@ -91,24 +108,52 @@ def store_failed_block(store: SweepStore, model: str, block: int, error: BaseExc
     return receipt
 
 
-def evaluate_block(part: Part, block: int) -> Evaluated:
-    """Evaluate the cells of one block.
+def evaluate_block(part: Part, block: int, cancelled: CancelToken = never) -> Evaluated:
+    """Evaluate the cells of one block, in segments of about `SEGMENT_SECONDS`.
 
-    A cell that raises is a result: if the whole block raises, its cells are evaluated one by
-    one, and those at fault are stored as NaN with status `failed` and their traceback.
+    A cell that raises is a result: if a segment raises, its cells are evaluated one by one, and
+    those at fault are stored as NaN with status `failed` and their traceback. Raises Cancelled
+    where ``cancelled()`` is true.
     """
     model, box = model_of(part), part.blocks.box(block)
     layout = Layout.of_grid(part.grid, model, box)
-    mesh, excluded = part.grid.mesh(box), part.grid.excluded(box)
+    arrays = blank(model, layout, Status.FAILED)
     failures: list[Mapping[str, Any]] = []
+    shape = tuple(layout.sizes.values())
+    segments = Blocks(shape, block_shape(shape, round(SEGMENT_SECONDS / model.seconds_per_cell)))
+    for segment in segments:
+        if cancelled():
+            raise Cancelled
+        _evaluate_segment(model, part, box, segments.box(segment), layout, arrays, failures)
+    blank_excluded(model, layout, arrays, part.grid.excluded(box))
+    return Evaluated(arrays, counts_of(arrays["status"]), tuple(failures))
+
+
+def _evaluate_segment(
+    model: Model,
+    part: Part,
+    box: Box,
+    segment: Box,
+    layout: Layout,
+    arrays: Mapping[str, NDArray[Any]],
+    failures: list[Mapping[str, Any]],
+) -> None:
+    """Evaluate a `segment` of a block and put what comes out in its place in `arrays`."""
+    inner = tuple(
+        slice(side.start + part_of.start, side.start + part_of.stop)
+        for side, part_of in zip(box, segment, strict=True)
+    )
+    mesh, own = part.grid.mesh(inner), Layout.of_grid(part.grid, model, inner)
     try:
         results = model.evaluate(mesh, part.options)
     except Exception:
-        arrays = _cell_by_cell(model, part, layout, mesh, excluded, failures)
+        excluded = part.grid.excluded(inner)
+        origin = tuple(side.start for side in segment)
+        found = _cell_by_cell(model, part, own, mesh, excluded, failures, origin)
     else:
-        arrays = {v.name: layout.fit(v, results[v.name]) for v in variables_of(model, layout)}
-    blank_excluded(model, layout, arrays, excluded)
-    return Evaluated(arrays, counts_of(arrays["status"]), tuple(failures))
+        found = {v.name: own.fit(v, results[v.name]) for v in variables_of(model, layout)}
+    for variable in variables_of(model, layout):
+        arrays[variable.name][layout.place(variable, segment)] = found[variable.name]
 
 
 def _cell_by_cell(
@@ -118,6 +163,7 @@ def _cell_by_cell(
     mesh: Mapping[str, NDArray[Any]],
     excluded: NDArray[np.bool_],
     failures: list[Mapping[str, Any]],
+    origin: tuple[int, ...],
 ) -> dict[str, NDArray[Any]]:
     shape = tuple(layout.sizes.values())
     full = {name: np.broadcast_to(values, shape) for name, values in mesh.items()}
@@ -129,7 +175,8 @@ def _cell_by_cell(
             values = model.evaluate(point, part.options)
         except Exception as error:
             if len(failures) < FAILURES_KEPT:
-                failures.append(failure_of(error, cell, point))
+                within = tuple(o + i for o, i in zip(origin, cell, strict=True))
+                failures.append(failure_of(error, within, point))
             continue
         for variable in variables_of(model, layout):
             place = layout.place(variable, cell)

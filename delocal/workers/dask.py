@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from typing import Any
 
 import dask
@@ -16,6 +17,9 @@ from distributed.comm.core import CommClosedError
 
 from delocal.workers.block import Task, run_task
 from delocal.workers.local import ClusterLost, Done, Outcome
+from delocal.workers.store import Receipt
+
+log = logging.getLogger(__name__)
 
 # An idle cluster with the defaults costs 7 % of a core; with these about 1 %.
 QUIET = {
@@ -38,6 +42,7 @@ WORKER_ENVIRONMENT = {
 }
 
 CONNECT_SECONDS = 5
+GRACE_SECONDS = 10.0  # after it was cancelled, a task that still runs takes its worker with it
 
 
 class DaskExecutor:
@@ -68,7 +73,7 @@ class DaskExecutor:
         self._address: str = address or self._cluster.scheduler_address
         self._connecting = threading.Lock()
         self._client = self._connect()
-        self._running: set[Future] = set()
+        self._running: dict[Future, Task] = {}
         self._submitted = 0
 
     @property
@@ -99,20 +104,62 @@ class DaskExecutor:
         """Send a task to the cluster; ClusterLost if its scheduler does not answer."""
         self._submitted += 1
         key = f"{task.model}-{task.digest[:12]}-{task.blocks[0]}-{self._submitted}"
-        future = self._connected().submit(run_task, task, key=key, pure=False, retries=0)
-        self._running.add(future)
+        future = self._connected().submit(_run, task, key, key=key, pure=False, retries=0)
+        self._running[future] = task
 
         def report(finished: Future) -> None:
-            self._running.discard(finished)
+            self._running.pop(finished, None)
             done(task, _outcome(finished))
 
         future.add_done_callback(report)
+
+    def cancel(self, root: str) -> None:
+        """Ask every task of the store at `root` to end soon; one that does not is stopped hard.
+
+        Its worker is started again then. Workers have one thread each, so that nobody else's
+        task is harmed.
+        """
+        keys = [future.key for future, task in list(self._running.items()) if task.root == root]
+        if keys:
+            threading.Thread(target=self._cancel, args=(keys,), daemon=True).start()
+
+    def _cancel(self, keys: list[str]) -> None:
+        """Tell the workers which tasks nobody wants, and look after them until they have ended."""
+        try:
+            client = self._connected()
+            client.run(_refuse, keys, on_error="ignore")
+            end = time.monotonic() + GRACE_SECONDS
+            while left := {f.key for f in list(self._running)}.intersection(keys):
+                if time.monotonic() > end:
+                    at_work = client.processing()
+                    workers = [w for w, theirs in at_work.items() if left.intersection(theirs)]
+                    client.restart_workers(workers, raise_for_error=False)
+                    return
+                time.sleep(0.1)
+        except (OSError, CommClosedError) as error:  # the cluster is gone, and its tasks with it
+            log.warning("cannot reach workers to cancel: %s", error)
 
     def close(self) -> None:
         """Disconnect, and stop the cluster if it was started here."""
         self._client.close()
         if self._cluster is not None:
             self._cluster.close()
+
+
+_unwanted: set[str] = set()  # of a worker process: keys of tasks that nobody wants any more
+
+
+def _run(task: Task, key: str) -> list[Receipt]:
+    """Run a task on a worker, until somebody puts its key among the unwanted."""
+    try:
+        return run_task(task, lambda: key in _unwanted)
+    finally:
+        _unwanted.discard(key)
+
+
+def _refuse(keys: list[str]) -> None:
+    """Note on a worker that nobody wants the tasks with these keys."""
+    _unwanted.update(keys)
 
 
 def _outcome(future: Future) -> Outcome:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import xarray as xr
@@ -13,6 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from delocal.physics.model import Model, Parameter, Variable
 from delocal.physics.models import load_models
 from delocal.workers.grid import Box, Grid
+
+Index = TypeVar("Index")
 
 
 @dataclass(frozen=True)
@@ -54,8 +56,8 @@ class Layout:
         extra = tuple(len(self.extra[dim]) for dim in variable.dims)
         return (*(self.sizes[dim] for dim in self.grid_dims(variable)), *extra)
 
-    def place(self, variable: Variable, cell: tuple[int, ...]) -> tuple[int, ...]:
-        """Return where the array of `variable` holds a `cell` of the grid."""
+    def place(self, variable: Variable, cell: tuple[Index, ...]) -> tuple[Index, ...]:
+        """Return where the array of `variable` holds a `cell`, or a box, of the grid."""
         own = set(self.grid_dims(variable))
         return tuple(i for dim, i in zip(self.sizes, cell, strict=True) if dim in own)
 

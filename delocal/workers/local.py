@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Protocol
 
+from delocal.physics.model import CancelToken, never
 from delocal.workers.block import Task, run_block, run_task
 from delocal.workers.plan import Part, Plan
 from delocal.workers.store import Receipt, SweepStore
@@ -33,6 +35,9 @@ class Executor(Protocol):
     def submit(self, task: Task, done: Done) -> None:
         """Start a task; ClusterLost if there is nobody to send it to."""
 
+    def cancel(self, root: str) -> None:
+        """Ask every task of the store at `root` to end soon, with the receipts that it has."""
+
     def close(self) -> None:
         """Stop; tasks that still run are given up."""
 
@@ -45,20 +50,38 @@ class LocalExecutor:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blocks")
+        self._unwanted: dict[str, list[threading.Event]] = {}
+        self._lock = threading.Lock()
 
     def submit(self, task: Task, done: Done) -> None:
         """Queue a task."""
-        self._pool.submit(lambda: done(task, outcome_of(task)))
+        unwanted = threading.Event()
+        with self._lock:
+            self._unwanted.setdefault(task.root, []).append(unwanted)
+
+        def run() -> None:
+            outcome = outcome_of(task, unwanted.is_set)
+            with self._lock:
+                self._unwanted[task.root].remove(unwanted)
+            done(task, outcome)
+
+        self._pool.submit(run)
+
+    def cancel(self, root: str) -> None:
+        """Ask every task of the store at `root` to end soon."""
+        with self._lock:
+            for unwanted in self._unwanted.get(root, ()):
+                unwanted.set()
 
     def close(self) -> None:
         """Stop after the task that runs; queued ones are given up."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def outcome_of(task: Task) -> Outcome:
+def outcome_of(task: Task, cancelled: CancelToken = never) -> Outcome:
     """Run a task here and now; a failure is an outcome."""
     try:
-        return run_task(task)
+        return run_task(task, cancelled)
     except Exception as error:
         return error
 

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delocal.physics.disorder import stream
-from delocal.physics.model import Derive, Model, Status
+from delocal.physics.model import Cancelled, CancelToken, Derive, Model, Status, never
 from delocal.workers.dataset import Layout
 from delocal.workers.evaluated import (
     FAILURES_KEPT,
@@ -36,8 +36,11 @@ def cell_key(part: Part, point: Mapping[str, float], seed: int) -> str:
     return content_key([part.model, part.version, dict(point), dict(part.options), seed])
 
 
-def evaluate_replicas(part: Part, block: int) -> Evaluated:
-    """Compute the replicas of one block, each from the random numbers of its cell and index."""
+def evaluate_replicas(part: Part, block: int, cancelled: CancelToken = never) -> Evaluated:
+    """Compute the replicas of one block, each from the random numbers of its cell and index.
+
+    Raises Cancelled where ``cancelled()`` is true.
+    """
     model, box = model_of(part), part.blocks.box(block)
     layout = Layout.of_grid(part.grid, model, box)
     excluded = part.grid.excluded(box)
@@ -45,8 +48,12 @@ def evaluate_replicas(part: Part, block: int) -> Evaluated:
     failures: list[Mapping[str, Any]] = []
     for place in map(tuple, np.argwhere(~excluded).tolist()):
         index = tuple(side.start + i for side, i in zip(box, place, strict=True))
+        if cancelled():
+            raise Cancelled
         try:
-            _replicate(model, part, layout, index, place, arrays)
+            _replicate(model, part, layout, index, place, arrays, cancelled)
+        except Cancelled:
+            raise
         except Exception as error:
             if len(failures) < FAILURES_KEPT:
                 failures.append(failure_of(error, place, part.grid.point(index)))
@@ -61,6 +68,7 @@ def _replicate(
     index: tuple[int, ...],
     place: tuple[int, ...],
     arrays: Arrays,
+    cancelled: CancelToken,
 ) -> None:
     assert model.replicate is not None
     assert part.sampling is not None
@@ -68,7 +76,7 @@ def _replicate(
     replica = int(point.pop(REPLICA))
     rng = stream(cell_key(part, point, part.sampling.seed), replica)
     began = time.thread_time()
-    found = model.replicate(point, part.options, rng, _never)
+    found = model.replicate(point, part.options, rng, cancelled)
     arrays["core_seconds"][place] = time.thread_time() - began
     single = Layout(dict.fromkeys(layout.sizes, 1), layout.varies, layout.extra)
     for variable in variables_of(model, layout):
@@ -76,10 +84,6 @@ def _replicate(
             fitted = single.fit(variable, np.asarray(found[variable.name]))
             arrays[variable.name][place] = fitted[(0,) * len(place)]
     arrays["status"][place] = found.get("status", Status.DONE)
-
-
-def _never() -> bool:
-    return False
 
 
 def summarize(part: Part, block: int, replicas: Arrays) -> Evaluated:

@@ -116,6 +116,10 @@ class SweepStore:
         path = self._receipt(receipt.model, receipt.block)
         write_bytes(path, json.dumps(asdict(receipt)).encode())
 
+    def forget(self, model: str, block: int) -> None:
+        """Remove the receipt of a block, which is then computed again."""
+        self._receipt(model, block).unlink(missing_ok=True)
+
     def receipt(self, model: str, block: int) -> Receipt | None:
         """Return the receipt of a block that is stored and whose data match it, else None."""
         path = self._receipt(model, block)

@@ -218,3 +218,19 @@ def test_an_unexpected_error_is_a_problem_without_details(rest, service, monkeyp
     assert response.status_code == 500
     assert response.headers["Content-Type"] == "application/problem+json"
     assert "secret" not in response.text
+
+
+def test_a_sweep_is_cancelled_and_retried_or_the_conflict_is_told(rest):
+    axes = {**REQUEST["axes"], "T": {"geomspace": [1e-6, 1e-2, 20_000]}}
+    sweep = submit(rest, {**REQUEST, "axes": axes})
+    cancelled = rest.post(f"/v1/sweeps/{sweep['id']}:cancel")
+    assert cancelled.status_code == 202
+    assert cancelled.json()["state"] == "cancelled"
+    again = rest.post(f"/v1/sweeps/{sweep['id']}:cancel")
+    assert again.status_code == 409
+    assert again.headers["content-type"] == "application/problem+json"
+    assert "is cancelled" in again.json()["detail"]
+    assert rest.post(f"/v1/sweeps/{sweep['id']}:retry").status_code == 202
+    assert wait(rest, sweep)["cells"]["total"] == 1_600_000
+    assert rest.post(f"/v1/sweeps/{sweep['id']}:retry").status_code == 409
+    assert rest.post("/v1/sweeps/0123456789abcdef:cancel").status_code == 404

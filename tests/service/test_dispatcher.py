@@ -89,6 +89,9 @@ class ThreadExecutor:
 
         threading.Thread(target=work).start()
 
+    def cancel(self, root):
+        pass
+
     def close(self):
         pass
 

@@ -99,6 +99,9 @@ class Threads:
 
         threading.Thread(target=work).start()
 
+    def cancel(self, root):
+        pass
+
     def close(self):
         pass
 

@@ -186,3 +186,48 @@ def test_closing_gives_up_what_still_runs_and_leaves_no_process(plan, tmp_path):
     os.close(end)
     assert len(calls) <= 1
     assert all(isinstance(outcome, BaseException) for outcome in calls)
+
+
+def forever(task, token):
+    """A task that ends when it is told to."""
+    while not token():
+        time.sleep(0.005)
+    return []
+
+
+def deaf(task, token):
+    """A task that listens to nobody."""
+    time.sleep(3600)
+
+
+@pytest.mark.parametrize(("work", "grace"), [(forever, 60), (deaf, 0.2)])
+def test_a_cancelled_task_ends_and_its_neighbour_does_not(
+    executor, plan, store, tmp_path, monkeypatch, work, grace
+):
+    monkeypatch.setattr("delocal.workers.dask.GRACE_SECONDS", grace)
+    executor._client.run(replace_run_task, work, str(store.root))
+    outcomes = queue.Queue()
+    unwanted = Task(str(store.root), plan.digest, "scaling", (0,))
+    executor.submit(unwanted, lambda *outcome: outcomes.put(outcome))
+    while not any(executor._client.processing().values()):
+        time.sleep(0.01)
+    other = SweepStore(tmp_path / "other")
+    other.create(plan)
+    executor.cancel(str(store.root))
+    task, outcome = outcomes.get(timeout=PATIENCE)
+    assert task is unwanted
+    assert outcome == [] if work is forever else isinstance(outcome, Exception)
+    blocks = tuple(plan.part("scaling").blocks)
+    [receipts] = run(executor, Task(str(other.root), plan.digest, "scaling", blocks))
+    assert sorted(receipt.block for receipt in receipts) == [*blocks]
+    executor._client.run(replace_run_task, None, "")
+
+
+def replace_run_task(work, root):
+    """On a worker: run `work` in place of the tasks of the store at `root`."""
+    from delocal.workers import block, dask
+
+    def chosen(task, token):
+        return work(task, token) if task.root == root else block.run_task(task, token)
+
+    dask.run_task = chosen if work else block.run_task

@@ -80,6 +80,28 @@ def get_sweep(sweep_id: SweepId, request: Request, service: CurrentService) -> S
     return SweepStatus.of(service.sweeps.get(sweep_id), str(request.base_url))
 
 
+@router.post(
+    "/sweeps/{sweep_id}:cancel",
+    status_code=202,
+    summary="End a sweep; what is stored stays",
+    responses=documented(404, 409, 422),
+)
+def cancel(sweep_id: SweepId, request: Request, service: CurrentService) -> SweepStatus:
+    """Answer at once; tasks that run are asked to end, which takes them a fraction of a second."""
+    return SweepStatus.of(service.sweeps.cancel(sweep_id), str(request.base_url))
+
+
+@router.post(
+    "/sweeps/{sweep_id}:retry",
+    status_code=202,
+    summary="Compute again what failed or was cancelled, and only that",
+    responses=documented(404, 409, 422),
+)
+def retry(sweep_id: SweepId, request: Request, service: CurrentService) -> SweepStatus:
+    """Cells that are done are not computed again."""
+    return SweepStatus.of(service.sweeps.retry(sweep_id), str(request.base_url))
+
+
 @router.get(
     "/sweeps/{sweep_id}/failures",
     summary="Cells that raised, with their parameters and traceback",

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +13,7 @@ from numpy.typing import NDArray
 from delocal.physics import phase_diagram
 from delocal.physics.counting import resonant_partners
 from delocal.physics.disorder import Ensemble, sample_active_spins
-from delocal.physics.model import STATUS, Arrays, Model, Option, Status, Variable
+from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Status, Variable
 from delocal.physics.network_counts import COUNTED, RATIOS, count_variables, counts, partners
 from delocal.physics.networks import INTERACTIONS, network
 from delocal.physics.parameters import SCALED_BY, power_laws, spin_parameters
@@ -55,7 +54,7 @@ def replicate(
     point: Mapping[str, float],
     options: Mapping[str, Any],
     rng: Generator,
-    cancelled: Callable[[], bool],
+    cancelled: CancelToken,
 ) -> dict[str, Any]:
     """Build one network of pseudo-spins of size R1_exact in a box of `box` R2*."""
     ensemble = _ensemble(point)
@@ -63,8 +62,8 @@ def replicate(
         return {**dict.fromkeys(COUNTED, np.nan), "status": Status.OUTSIDE_DOMAIN}
     R1 = size_where(ensemble, 1.0)
     star = ensemble.interaction_radius(R1)
-    sites = SAMPLERS[options["sampler"]](ensemble, R1, options["box"] * star, rng)
-    links = network(sites, ensemble, R1, INTERACTIONS[options["interaction"]])
+    sites = SAMPLERS[options["sampler"]](ensemble, R1, options["box"] * star, rng, cancelled)
+    links = network(sites, ensemble, R1, INTERACTIONS[options["interaction"]], cancelled)
     return counts(sites, links, star)
 
 
@@ -90,14 +89,28 @@ def _exponents(parameters: Arrays) -> NDArray[np.float64]:
     return np.stack([absent + of.get(letter, 0.0) for letter in SCALED_BY], axis=-1)
 
 
-def _active(ensemble: Ensemble, R1: float, box: float, rng: Generator) -> PseudoSpins:
+def _dilute(
+    ensemble: Ensemble, R1: float, box: float, rng: Generator, _: CancelToken
+) -> PseudoSpins:
+    return sample_dilute(ensemble, R1, box, rng)
+
+
+def _siblings(
+    ensemble: Ensemble, R1: float, box: float, rng: Generator, _: CancelToken
+) -> PseudoSpins:
+    return sample_dilute(ensemble, R1, box, rng, siblings=True)
+
+
+def _active(
+    ensemble: Ensemble, R1: float, box: float, rng: Generator, cancelled: CancelToken
+) -> PseudoSpins:
     spins = sample_active_spins(ensemble, box, rng)
-    return sample_pseudospins(spins, ensemble, R1)
+    return sample_pseudospins(spins, ensemble, R1, cancelled=cancelled)
 
 
-SAMPLERS: Mapping[str, Callable[[Ensemble, float, float, Generator], PseudoSpins]] = {
-    "dilute": sample_dilute,
-    "siblings": partial(sample_dilute, siblings=True),
+SAMPLERS: Mapping[str, Callable[..., PseudoSpins]] = {
+    "dilute": _dilute,
+    "siblings": _siblings,
     "active": _active,
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,16 @@ from numpy.typing import NDArray
 
 from delocal.physics import phase_diagram
 from delocal.physics.disorder import Ensemble
-from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
+from delocal.physics.model import (
+    STATUS,
+    Arrays,
+    CancelToken,
+    Model,
+    Option,
+    Parameter,
+    Status,
+    Variable,
+)
 from delocal.physics.networks import INTERACTIONS
 from delocal.physics.parameters import spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region
@@ -43,7 +52,7 @@ def replicate(
     point: Mapping[str, float],
     options: Mapping[str, Any],
     rng: Generator,
-    cancelled: Callable[[], bool],
+    cancelled: CancelToken,
 ) -> dict[str, Any]:
     """Grow one network through the window, site by site, and follow its clusters."""
     chosen = _ensemble(point["d"], point["alpha"], point["beta"])

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from delocal.physics import phase_diagram
 from delocal.physics.disorder import Ensemble
-from delocal.physics.model import STATUS, Arrays, Model, Option, Status, Variable
+from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Status, Variable
 from delocal.physics.network_counts import COUNTED, RATIOS, count_variables, counts, partners
 from delocal.physics.parameters import SCALED_BY, power_laws, spin_parameters
 from delocal.physics.phase_diagram import WITH_PSEUDO2SPIN_NETWORK, Region, belongs
@@ -58,7 +58,7 @@ def replicate(
     point: Mapping[str, float],
     options: Mapping[str, Any],
     rng: Generator,
-    cancelled: Callable[[], bool],
+    cancelled: CancelToken,
 ) -> dict[str, Any]:
     """Build one network of pseudo2-spins of size R2_exact in a box of `box` R2_exact."""
     ensemble = _ensemble(point)

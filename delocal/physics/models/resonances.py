@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from delocal.physics.counting import resonant_partners
 from delocal.physics.disorder import Ensemble, sample_active_spins, separation
-from delocal.physics.model import STATUS, Arrays, Model, Option, Status, Variable
+from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Status, Variable
 from delocal.physics.parameters import spin_parameters
 from delocal.physics.resonances import resonant_pairs
 
@@ -37,7 +37,7 @@ def replicate(
     point: Mapping[str, float],
     options: Mapping[str, Any],
     rng: Generator,
-    cancelled: Callable[[], bool],
+    cancelled: CancelToken,
 ) -> dict[str, Any]:
     """Count the resonant pairs of one box of active spins by octaves of their distance."""
     ensemble = _ensemble(point, options["hopping"])

@@ -67,10 +67,10 @@ CASES = (
     Case((2, 3, 3), "tail", "second_to_first", (128, 512), 0.153, 0.2, 4_000),
     Case((2, 2.5, 2.5), "tail", "second_to_first", (256, 1024), 0.056, 0.2, 4_000),
     Case((2, 3, 2.5), "tail", "second_to_first", (64, 256), 0.062, 0.3, 4_000),
-    Case((2, 3, 3), "four-spin", "second_to_first", (16, 64), 0.181, 0.25, 2_000),
-    Case((3, 3, 3), "tail", "second_to_first", (8, 16), 0.0135, 0.3, 12_000),
-    Case((3, 3, 3), "tail", "second_to_first", (16, 32), 0.0113, 0.3, 12_000),
-    Case((3, 3, 3), "tail", "second_to_first", (32, 64), 0.0092, 0.3, 12_000),
+    Case((2, 3, 3), "four-spin", "second_to_first", (32, 128), 0.221, 0.2, 4_000),
+    Case((3, 3, 3), "tail", "second_to_first", (16, 32), 0.0078, 0.3, 8_000),
+    Case((3, 3, 3), "tail", "second_to_first", (32, 64), 0.0069, 0.25, 8_000),
+    Case((3, 3, 3), "tail", "second_to_first", (64, 128), 0.0062, 0.25, 8_000),
 )
 CAPTION = (
     "Reduced density rho' = rho_ps R2*^d, largest N2(R1, R2) over R2, and mean number of resonant "
