@@ -200,8 +200,13 @@ def conductivity_ratio(
     >>> conductivity_ratio("sigma", [0.1, 1.0, 10.0]).round(8).tolist()
     [0.93267957, 0.49362046, 0.07471396]
     """
+    return ratio_of_excess(u, excess(quantity, u, d, method))
+
+
+def ratio_of_excess(u: ArrayLike, x: Array) -> Array:
+    """Return 1 / (1 + u x), 0 where u is too large for float64."""
     with np.errstate(over="ignore"):
-        return np.asarray(1 / (1 + np.asarray(u) * excess(quantity, u, d, method)))
+        return np.asarray(1 / (1 + np.multiply(u, x)))
 
 
 def lorenz_ratio(u: ArrayLike, d: ArrayLike = 1, method: Method = "quadrature") -> Array:

@@ -85,7 +85,7 @@ def log_survival(Gamma: ArrayLike, gamma: LogArray) -> Array:
     root = _root(Gamma, gamma)
     with np.errstate(divide="ignore"):
         linear = (gamma.ln - LogArray.of(Gamma).ln) / 2 + np.log(2 / np.sqrt(np.pi))
-        return np.where(root < 1e-8, linear, np.log(erf(root)))
+        return np.asarray(np.where(root < 1e-8, linear, np.log(erf(root))))
 
 
 def _root(Gamma: ArrayLike, gamma: LogArray) -> Array:
