@@ -63,7 +63,9 @@ def mean_inelastic_width(p: Grains, T: Number) -> Array:
 def inelastic_width_spread(p: Grains) -> Array:
     """Return the standard deviation of Gamma in the metal, lam delta / sqrt(6).
 
-    Review, Eq. (20); the prefactor from Eqs. (18), (19).
+    There are ``M T / delta**2`` triples of daughters per energy, at random, and each adds a
+    Lorentzian three times as wide as a level: the variance over the mean squared is
+    ``delta**2 / (M T) / (2 pi 3 Gamma)``. Review, Eq. (20); the prefactor from Eqs. (18), (19).
 
     Examples
     --------

@@ -55,13 +55,13 @@ def _caption_of_linewidths(ds: xr.Dataset) -> str:
     return (
         f"Eq. (27) for n = 1, 2, 3 with C1 = 1. Typical widths gamma_n/eta are {typical[0.7]} at "
         f"0.7 T_c and {typical[1.3]} at 1.3 T_c: from order to order the law moves to smaller "
-        "widths in the insulator and to larger ones in the metal, as in the paper's figure. Read "
+        "widths in the insulator and to larger ones in the metal, as the paper says. Read "
         f"off the data: the maxima (circles) lie at {peaks.min():.3f} to {peaks.max():.3f} gamma_n "
         f"(exact: 2/3), and at the right end the slope is {tail.min().item():.2f} to "
-        f"{tail.max().item():.2f} (exact: -3/2, so that there is no mean). The paper's axes have "
-        "no numbers that could be compared, and eta and C1 set only the units; here both are "
-        "logarithmic. The paper's P(Gamma) for the total width in the metal does not follow from "
-        "this equation, nor does it here."
+        f"{tail.max().item():.2f} (exact: -3/2, so that there is no mean). The curves "
+        "follow from the equation up to eta and C1, which set the units; they were not compared "
+        "with the printed ones point by point, and both axes are logarithmic here. In the metal "
+        "the sum over n diverges: the law of the total width needs the nonlinear equations."
     )
 
 
@@ -87,10 +87,24 @@ def draw_conductivity(trees: Trees) -> Drawn:
         name="as the review sketches it, ~ T up to delta/lam<sup>2</sup>",
         line={"color": PALETTE[3], "dash": "dash"},
     )
-    T_c = ds.T_c_slides.values[0]
-    figure.add_vrect(x0=T[0], x1=T_c, fillcolor=GREY, opacity=0.2, line_width=0)
+    _mark_scales(figure, ds)
+    figure.update_layout(
+        title="Conductivity of weakly interacting localized electrons, lam = 1e-4, M = 50",
+        xaxis={"title": "temperature T / delta", "range": [0, 9]},
+        yaxis={"title": "conductivity sigma / sigma<sub>inf</sub>", "range": [-8, 0.3]},
+        legend={"x": 0.98, "xanchor": "right", "y": 0.05},
+        template="plotly_white",
+    )
+    figure.update_xaxes(LOG).update_yaxes(LOG)
+    return Drawn(_caption_of_conductivity(ds), figure)
+
+
+def _mark_scales(figure: go.Figure, ds: xr.Dataset) -> None:
+    """Shade the insulator, and mark the temperatures of the theory and those of the review."""
+    lowest, T_c = ds["T"].values[0], ds.T_c_slides.values[0]
+    figure.add_vrect(x0=lowest, x1=T_c, fillcolor=GREY, opacity=0.2, line_width=0)
     # Plotly wants the logarithm where it places text.
-    middle = np.log10(T[0] * T_c) / 2
+    middle = np.log10(lowest * T_c) / 2
     figure.add_annotation(
         x=middle, y=-4, text="insulator, sigma = 0", textangle=-90, showarrow=False
     )
@@ -112,15 +126,6 @@ def draw_conductivity(trees: Trees) -> Drawn:
             font={"color": colour},
             showarrow=False,
         )
-    figure.update_layout(
-        title="Conductivity of weakly interacting localized electrons, lam = 1e-4, M = 50",
-        xaxis={"title": "temperature T / delta", "range": [0, 9]},
-        yaxis={"title": "conductivity sigma / sigma<sub>inf</sub>", "range": [-8, 0.3]},
-        legend={"x": 0.98, "xanchor": "right", "y": 0.05},
-        template="plotly_white",
-    )
-    figure.update_xaxes(LOG).update_yaxes(LOG)
-    return Drawn(_caption_of_conductivity(ds), figure)
 
 
 def _caption_of_conductivity(ds: xr.Dataset) -> str:
@@ -143,7 +148,7 @@ def _caption_of_conductivity(ds: xr.Dataset) -> str:
         "sigma ~ lam**2 T would reach the limit at delta/lam**2. T_in is delta/(sqrt(6) pi M lam); "
         f"the slides print {scale['T_in_slides']:.3g} delta, with 6, and the review delta/lam. "
         "Between T_c and T_in (dotted) linewidths are broadly distributed and the formula of the "
-        "metal is extrapolated: how sigma vanishes at T_c is not known."
+        "metal is extrapolated: neither paper says how sigma vanishes at T_c."
     )
 
 
