@@ -91,7 +91,7 @@ def _lorentzian_average(b: Array) -> tuple[Array, Array]:
 
 
 class _Table(NamedTuple):
-    """ln y at equal steps, y, F(y) and y - F(y)."""
+    """y at equal steps of its logarithm, F(y) and y - F(y)."""
 
     y: Array
     F: Array

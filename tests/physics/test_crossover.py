@@ -10,7 +10,13 @@ from scipy.special import i0e, i1e
 
 from benchmarks import scba as benchmark
 from delocal.physics import crossover_limits as limits
-from delocal.physics.crossover import bond_exponent, conductivity_ratio, excess, lorenz_ratio
+from delocal.physics.crossover import (
+    STEP,
+    bond_exponent,
+    conductivity_ratio,
+    excess,
+    lorenz_ratio,
+)
 from delocal.physics.disorder import stream
 
 BOTH = ["sigma", "kappa"]
@@ -51,6 +57,16 @@ def laplace_of_bond(quantity, u, K=0.0):
 def test_the_chain_agrees_with_nested_adaptive_quadrature(quantity, u):
     ratio = conductivity_ratio(quantity, u)
     assert float(ratio) == pytest.approx(1 / laplace_of_bond(quantity, u), rel=1e-12)
+
+
+@pytest.mark.parametrize("quantity", BOTH)
+def test_nodes_half_a_step_aside_give_the_same_excess(quantity):
+    """The trapezoidal rule has converged, from u = 1e-13 to 1e13."""
+    y = np.exp(STEP * (np.arange(-190, 303) + 0.5))
+    F, rest = bond_exponent(quantity, y)
+    for u in 10.0 ** np.arange(-13, 14):
+        terms = y * np.exp(-F / u) * -np.expm1(-rest / u)
+        assert float(excess(quantity, u)) == pytest.approx(STEP * terms.sum() / u**2, rel=2e-13)
 
 
 @pytest.mark.parametrize("quantity", BOTH)
