@@ -1,0 +1,89 @@
+"""The law of the linewidths in each order of the linearised equation, on both sides of T_c."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delocal.physics import linewidths
+from delocal.physics.model import STATUS, Arrays, Model, Parameter, Status, Variable
+from delocal.physics.powers import LogArray
+
+PAPER = "Basko, Aleiner, Altshuler (2006)"
+
+
+def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
+    """Return P_n(Gamma), what it is made of, and its typical numbers."""
+    Gamma, n, growth = parameters["Gamma"], parameters["n"], parameters["T_over_Tc"]
+    gamma = linewidths.typical_width(n, growth, parameters["eta"], parameters["C1"])
+    positive = {
+        "gamma_n": gamma,
+        "mode": LogArray(gamma.ln + np.log(linewidths.MODE)),
+        "median": LogArray(gamma.ln + np.log(linewidths.MEDIAN)),
+        "P_n": LogArray(linewidths.log_density(Gamma, gamma)),
+        "cumulative": LogArray(linewidths.log_cumulative(Gamma, gamma)),
+        "survival": LogArray(linewidths.log_survival(Gamma, gamma)),
+    }
+    return {
+        "status": np.full(positive["P_n"].ln.shape, Status.DONE, dtype=np.int8),
+        "metal": np.asarray(growth > 1, dtype=np.int8),
+        **{name: number.value for name, number in positive.items()},
+        **{f"log10_{name}": number.log10 for name, number in positive.items()},
+    }
+
+
+def _positive(
+    name: str, long_name: str, units: str, equation: str, *without: str
+) -> Iterator[Variable]:
+    """Yield a positive number and its decimal logarithm; it does not depend on `without`."""
+    depends = tuple(p.name for p in PARAMETERS if p.name not in without)
+    logarithm = "1" if units == "1" else f"lg({units})"
+    yield Variable(name, long_name, units, f"{PAPER}, {equation}", depends)
+    yield Variable(
+        f"log10_{name}",
+        f"decimal logarithm of the {long_name}",
+        logarithm,
+        f"{PAPER}, {equation}",
+        depends,
+    )
+
+
+PARAMETERS = (
+    Parameter("Gamma", "linewidth", "energy", minimum=0, open_bounds=True),
+    Parameter("T_over_Tc", "temperature over T_c of Eq. (28)", "1", minimum=0, open_bounds=True),
+    Parameter("n", "order of the linearised equation", "1", minimum=0, integer=True, default=1),
+    Parameter("eta", "linewidth due to a bath", "energy", minimum=0, open_bounds=True, default=1),
+    Parameter("C1", "constant of the model", "1", minimum=0, open_bounds=True, default=1),
+)
+
+model = Model(
+    name="linewidths",
+    version="1",
+    kind="closed-form",
+    title="Law of the linewidths at the metal-insulator transition of localized electrons",
+    reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler (2006), a review of the transition",
+    parameters=PARAMETERS,
+    variables=(
+        STATUS,
+        Variable(
+            "metal",
+            "whether widths grow from order to order",
+            "1",
+            f"{PAPER}, Eq. (28)",
+            ("T_over_Tc",),
+            dtype="int8",
+            flags={"no": 0, "yes": 1},
+        ),
+        *_positive("gamma_n", "typical linewidth of order n", "energy", "Eq. (27)", "Gamma"),
+        *_positive("mode", "most probable linewidth", "energy", "Eq. (27)", "Gamma"),
+        *_positive("median", "median linewidth", "energy", "Eq. (27)", "Gamma"),
+        *_positive("P_n", "probability density of the linewidth", "1/energy", "Eq. (27)"),
+        *_positive("cumulative", "probability of a smaller linewidth", "1", "from Eq. (27)"),
+        *_positive("survival", "probability of a larger linewidth", "1", "from Eq. (27)"),
+    ),
+    evaluate=evaluate,
+    seconds_per_cell=1e-6,
+)
