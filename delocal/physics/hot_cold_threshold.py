@@ -1,0 +1,297 @@
+"""From which energy on hot electrons are delocalized: eps_th(T), in closed form and as a root.
+
+Gornyi, Mirlin, Mueller, Polyakov (2017), Eqs. (13) to (16) and (26) to (30). Two criteria:
+
+* ``resonance``: eta_hc = 1, to lowest order in the interaction, which is the paper's choice;
+* ``bethe``: eta_hc ln N_eff = 1, the criterion of a Bethe lattice of N_eff neighbours, which the
+  paper names below Eq. (12). Where ln N_eff < 1 it is the first one.
+
+A threshold is sought by its height ln(eps_th/eF) above the Fermi level.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import wrightomega
+
+from delocal.physics.continuum_disorder import Continuum, transport_time
+from delocal.physics.hot_cold import (
+    HotCold,
+    Prefactors,
+    chi,
+    coordination_number,
+    coupling_constant,
+    resonance_parameter,
+    threshold_ratio,
+)
+from delocal.physics.model import Status
+from delocal.physics.powers import Array, LogArray
+from delocal.physics.solve import Solution, find_root
+
+Criterion = Literal["resonance", "bethe"]
+
+FINITE = 1e300
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """The effective mobility edge, cell by cell.
+
+    Parameters
+    ----------
+    height
+        ln(eps_th/eF); inf where localized, NaN where there is no threshold.
+    status
+        `Status.DONE`; `OUTSIDE_DOMAIN` where T is too high, or where electrons at the Fermi
+        level already are delocalized; `NOT_CONVERGED`.
+    localized
+        Whether electrons of every energy are localized.
+    eF
+        The Fermi energy.
+    """
+
+    height: Array
+    status: NDArray[np.int8]
+    localized: NDArray[np.bool_]
+    eF: LogArray
+
+    @property
+    def eps(self) -> LogArray:
+        """eps_th."""
+        return self.eF * LogArray(self.height)
+
+    @property
+    def above(self) -> LogArray:
+        """eps_th - eF, without cancellation."""
+        return self.eF * LogArray(self.height).minus_one()
+
+
+def find_threshold(
+    p: HotCold, prefactors: Prefactors = "bare", criterion: Criterion = "resonance"
+) -> Threshold:
+    """Return eps_th(T), by the closed form where there is one, and else by a root.
+
+    The domain ends at T = Delta_c exp(-D/3): from there on, ln(Delta_c/T)**D makes eta_hc fall
+    with rising T, which the theory, written for T << Delta_c, does not mean. Where eta_hc > 1
+    already at the Fermi level there are no cold localized electrons. Where eta_hc < 1 at every
+    energy (white noise in 1D, or a constant xi), all electrons are localized.
+
+    Examples
+    --------
+    >>> p = HotCold.of(Continuum.of("exponential"), T=[0.01, 0.02, 0.2])
+    >>> found = find_threshold(p)
+    >>> resonance_parameter(p, found.eps).value.round(9)
+    array([ 1.,  1., nan])
+    """
+    with np.errstate(all="ignore"):
+        delocalized = _strength(p, p.eF, prefactors, criterion) >= 0
+        asked = in_domain(p) & ~delocalized
+        never = _never_grows(p, criterion)
+        if never:
+            height = np.full(asked.shape, np.inf)
+        elif criterion == "bethe" and _is_white_wire(p.medium):
+            height = white_bethe_height(p, prefactors)
+        elif criterion == "resonance" and has_closed_threshold(p.medium):
+            height = closed_height(p, prefactors)
+        else:
+            height = root_height(p, prefactors, criterion).value
+        return _judged(height, asked, never, p.eF)
+
+
+def _judged(height: Array, asked: NDArray[np.bool_], never: bool, eF: LogArray) -> Threshold:
+    """Return the threshold with what became of each cell."""
+    localized = asked & never
+    found = asked & (never | (np.isfinite(height) & (height > 0)))
+    lost = asked & ~found
+    status = np.select([found, lost], [Status.DONE, Status.NOT_CONVERGED], Status.OUTSIDE_DOMAIN)
+    return Threshold(np.where(found, height, np.nan), status.astype(np.int8), localized, eF)
+
+
+def in_domain(p: HotCold) -> NDArray[np.bool_]:
+    """Whether T < Delta_c exp(-D/3), where the threshold rises as T falls."""
+    return np.asarray(-p.cold.ln > p.medium.D / 3)
+
+
+def has_closed_threshold(medium: Continuum) -> bool:
+    """Whether eta_hc = 1 is solved by a formula: not for smooth disorder in two dimensions."""
+    return medium.D == 1 or medium.disorder == "white"
+
+
+def closed_height(p: HotCold, prefactors: Prefactors = "bare") -> Array:
+    """Return ln(eps_th/eF) of eta_hc = 1 in closed form; xi grows, white noise in 2D alone.
+
+    ::
+
+        lorentz      eps_th = eps_0 ln(X)**2               the exact form of Eq. (14)
+        exponential  eps_th = eps_0 (X - 1)                the exact form of Eq. (15)
+        2d           y exp(y) = y_F exp(y_F) X,       y = 2 pi tau eps             of Eq. (28)
+        2d-field     y exp(y) = y_F exp(y_F) X**2,    y = (2 pi tau eps)**2        of Eq. (30)
+
+    with X of `threshold_ratio`. White noise in 1D has none: inf.
+    """
+    X = threshold_ratio(p, prefactors)
+    medium = p.medium
+    if medium.D == 2:
+        return _wright_height(p, X)
+    if medium.disorder == "white":
+        return np.full(X.ln.shape, np.inf)
+    if medium.disorder == "lorentz":
+        return medium.eps_0.ln + 2 * LogArray.where_positive(X.ln).ln - p.eF.ln
+    return (medium.eps_0 * X.minus_one() / p.eF).ln
+
+
+def white_bethe_height(p: HotCold, prefactors: Prefactors = "bare") -> Array:
+    """Return ln(eps_th/eF) of eta_hc = 1/ln N_eff for white noise in one dimension.
+
+    eta_hc does not depend on eps and N_eff ~ eps, so that eps_th ~ exp(1/eta_hc): at
+    T = 0.38 Delta_c it is 1e170 already.
+    """
+    eta = resonance_parameter(p, p.eF, prefactors)
+    return np.asarray((eta**-1).value - coordination_number(p, p.eF).ln)
+
+
+def root_height(
+    p: HotCold, prefactors: Prefactors = "bare", criterion: Criterion = "resonance"
+) -> Solution:
+    """Return ln(eps_th/eF) as a root found numerically, for every disorder that has one."""
+    named = (p.medium.m, p.medium.w, p.medium.d, p.eF, p.u, p.T)
+    function = partial(_excess, _like(p), prefactors, criterion)
+    high = _upper_height(p, prefactors) * (1 + 1e-9)
+    return find_root(function, 0.0, high, *(quantity.ln for quantity in named))
+
+
+def leading_threshold(p: HotCold) -> LogArray:
+    """Return eps_th as printed: leading logarithms, prefactors one.
+
+    ::
+
+        lorentz      eps_0 ln(chi)**2                                              Eq. (14)
+        exponential  eps_0 chi                                                     Eq. (15)
+        2d           eF + ln[(Delta_c/T)**3/alpha] / (2 pi tau)                    Eq. (28)
+        2d-field     sqrt(eF**2 + ln[(Delta_c/T)**3/alpha] / (2 pi**2 tau**2))     with Eq. (30)
+
+    In a field the paper says that (28) holds with the square root of its logarithm, see
+    `printed_threshold_in_field`: that drops eF against the square root and a factor sqrt(2).
+    NaN where the paper prints none: white noise in 1D, smooth disorder in 2D.
+    """
+    medium, ratio = p.medium, chi(p)
+    if medium.D == 1:
+        if medium.disorder == "exponential":
+            return medium.eps_0 * ratio
+        squared = 2 * LogArray.where_positive(ratio.ln).ln
+        return LogArray(medium.eps_0.ln + (squared if medium.disorder == "lorentz" else np.nan))
+    if medium.disorder != "white":
+        return LogArray(np.full(ratio.ln.shape, np.nan))
+    logarithm, tau = _printed_logarithm(p), transport_time(medium, p.eF)
+    if medium.geometry == "2d":
+        return LogArray.of(p.eF.value + logarithm / (2 * math.pi * tau.value))
+    return LogArray.of(np.sqrt(p.eF.value**2 + logarithm / (2 * (math.pi * tau.value) ** 2)))
+
+
+def printed_threshold_in_field(p: HotCold) -> LogArray:
+    """Return Eq. (28) with the square root of its logarithm, as the text below Eq. (30) has it.
+
+    It is not what Eqs. (26) and (30) give; kept for comparison with `leading_threshold`.
+    """
+    tau = transport_time(p.medium, p.eF).value
+    return LogArray.of(p.eF.value + np.sqrt(_printed_logarithm(p)) / (2 * math.pi * tau))
+
+
+def critical_temperature_of_constant_length(p: HotCold) -> LogArray:
+    """Return T_c = Delta_c/(alpha ln(1/alpha)), where localization would end were xi constant.
+
+    The scale of the transition in Fig. 2 after its refs. [3, 4]; the number of order one in
+    front is not known. alpha is taken at the Fermi level; NaN for alpha >= 1.
+    """
+    alpha = coupling_constant(p, p.eF)
+    return p.Delta_c / (alpha * LogArray.where_positive(-alpha.ln))
+
+
+def _printed_logarithm(p: HotCold) -> Array:
+    """Return ln[(Delta_c/T)**3/alpha] of Eq. (28)."""
+    return np.asarray(-3 * p.cold.ln - coupling_constant(p, p.eF).ln)
+
+
+def _never_grows(p: HotCold, criterion: Criterion) -> bool:
+    """Whether no electron is easier to delocalize than one at the Fermi level."""
+    return not p.xi_growth or (_is_white_wire(p.medium) and criterion == "resonance")
+
+
+def _is_white_wire(medium: Continuum) -> bool:
+    return medium.D == 1 and medium.disorder == "white"
+
+
+def _strength(p: HotCold, eps: LogArray, prefactors: Prefactors, criterion: Criterion) -> Array:
+    """Return ln eta_hc, or ln(eta_hc max{1, ln N_eff}): delocalized where positive."""
+    eta = resonance_parameter(p, eps, prefactors).ln
+    if criterion == "resonance":
+        return eta
+    return np.asarray(eta + np.log(np.maximum(1, coordination_number(p, eps).ln)))
+
+
+def _like(p: HotCold) -> Callable[..., HotCold]:
+    """Return a function that makes a mixture of the same kind from other logarithms."""
+
+    def make(m: Array, w: Array, d: Array, eF: Array, u: Array, T: Array) -> HotCold:
+        kind = p.medium.disorder, p.medium.geometry
+        medium = Continuum(*kind, LogArray(m), LogArray(w), LogArray(d))
+        return HotCold(medium, LogArray(eF), LogArray(u), LogArray(T), p.xi_growth)
+
+    return make
+
+
+def _excess(
+    make: Callable[..., HotCold],
+    prefactors: Prefactors,
+    criterion: Criterion,
+    height: Array,
+    *logarithms: Array,
+) -> Array:
+    """Return by how much the criterion is exceeded at the height, finite where it is a number."""
+    p = make(*logarithms)
+    strength = _strength(p, LogArray(p.eF.ln + height), prefactors, criterion)
+    return np.clip(strength, -FINITE, FINITE)
+
+
+def _upper_height(p: HotCold, prefactors: Prefactors) -> Array:
+    """Return a height at which either criterion is met.
+
+    In 2D tau does not fall with eps, so ln(Delta_c/Delta_h) is at least what white noise gives,
+    h + y_F (exp(power h) - 1)/power with h the height.
+    """
+    eta = resonance_parameter(p, p.eF, prefactors)
+    if _is_white_wire(p.medium):
+        return np.asarray((eta**-1).value + np.abs(coordination_number(p, p.eF).ln))
+    if has_closed_threshold(p.medium):
+        return closed_height(p, prefactors)
+    power, y_F = _exponent(p)
+    ln_X = np.maximum(-eta.ln, 0)
+    return np.minimum(ln_X, np.log1p(power * ln_X / y_F.value) / power)
+
+
+def _wright_height(p: HotCold, X: LogArray) -> Array:
+    """Return h of y_F (exp(power h) - 1) + power h = power ln X, with y = y_F exp(power h).
+
+    Wright's function of the logarithms starts it, and a Newton step restores the digits that the
+    difference of y and y_F has lost.
+    """
+    power, y_F = _exponent(p)
+    target = power * X.ln
+    g = np.log(wrightomega(y_F.value + y_F.ln + target)) - y_F.ln
+    for _ in range(2):
+        g = g - (y_F.value * np.expm1(g) + g - target) / (y_F.value * np.exp(g) + 1)
+    return np.asarray(g / power)
+
+
+def _exponent(p: HotCold) -> tuple[int, LogArray]:
+    """Return power and y_F: xi_h**2/xi_c**2 ~ (eps/eF) exp[(y - y_F)/power], y ~ eps**power."""
+    tau = transport_time(p.medium, p.eF)
+    power = 1 if p.medium.geometry == "2d" else 2
+    return power, LogArray.of(2 * math.pi) ** power * (p.eF * tau) ** power
