@@ -284,9 +284,12 @@ def _wright_height(p: HotCold, X: LogArray) -> Array:
     """
     power, y_F = _exponent(p)
     target = power * X.ln
-    g = np.log(wrightomega(y_F.value + y_F.ln + target)) - y_F.ln
+    z = y_F.value + y_F.ln + target
+    omega = wrightomega(z)
+    g = np.where(omega > 1, np.log(omega), z - omega) - y_F.ln
     for _ in range(2):
-        g = g - (y_F.value * np.expm1(g) + g - target) / (y_F.value * np.exp(g) + 1)
+        y = np.exp(y_F.ln + g)
+        g = g - (-y * np.expm1(-g) + g - target) / (y + 1)
     return np.asarray(g / power)
 
 

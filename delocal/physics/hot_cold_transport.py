@@ -14,12 +14,19 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import erfcx
 
-from delocal.physics.continuum_disorder import density_of_states, velocity
+from delocal.physics.continuum_disorder import (
+    density_of_states,
+    transport_time,
+    velocity,
+    wavevector,
+)
 from delocal.physics.hot_cold import (
     HotCold,
     coordination_number,
+    coupling_constant,
     growth_of_hot_length,
     growth_of_resonance,
+    hot_length,
     hot_spacing,
     mott_length,
 )
@@ -102,15 +109,18 @@ def level_width(p: HotCold, eps: LogArray, eta: LogArray) -> LogArray:
 def assumptions_hold(p: HotCold, found: Threshold) -> NDArray[np.bool_]:
     """Whether every ">>" that the derivation needs is at least a ">", at the threshold.
 
-    eps_th - eF > T, Delta_h < T, N_eff > 1, l_M < xi_h, l_M < v_h/T.
+    Hot and cold: eps_th - eF > T, Delta_h < T, N_eff > 1. Dipoles: l_M < xi_h, l_M < v_h/T. Weak
+    interaction: alpha < 1. Weak disorder: k_F xi_c > 1, or k_F v_F tau > 1 in two dimensions.
     """
-    eps = found.eps
-    l_M = mott_length(p)
-    hot_length = (hot_spacing(p, eps) * density_of_states(p.medium, eps)) ** (-1 / p.medium.D)
+    eps, medium = found.eps, p.medium
+    l_M, k_F = mott_length(p).ln, wavevector(medium, p.eF)
+    path = p.xi_c if medium.D == 1 else velocity(medium, p.eF) * transport_time(medium, p.eF)
     return np.asarray(
         (found.above.ln > p.T.ln)
         & (hot_spacing(p, eps).ln < p.T.ln)
         & (coordination_number(p, eps).ln > 0)
-        & (l_M.ln < hot_length.ln)
-        & (l_M.ln < (velocity(p.medium, eps) / p.T).ln)
+        & (l_M < hot_length(p, eps).ln)
+        & (l_M < (velocity(medium, eps) / p.T).ln)
+        & (coupling_constant(p, eps).ln < 0)
+        & ((k_F * path).ln > 0)
     )

@@ -172,7 +172,8 @@ def _variables() -> Iterator[Variable]:
         dtype="int8",
         flags=flags,
         equation=f"{PAPER}, Secs. II, III",
-        comment="eps_th - eF > T, Delta_h < T, N_eff > 1, l_M < xi_h, l_M < v_h/T",
+        comment="eps_th - eF > T, Delta_h < T, N_eff > 1, l_M < xi_h, l_M < v_h/T, alpha < 1, "
+        "k_F xi_c > 1 (1D) or k_F v_F tau > 1 (2D); no where localized",
     )
     yield Variable("log_sigma", "natural logarithm of sigma", "1", f"{PAPER}, Eqs. (18), (29)")
     for quantity in (*COLD, *HOT, *AT_THRESHOLD):
