@@ -81,12 +81,12 @@ class Continuum:
 def correlator(medium: Continuum, r: ArrayLike) -> Array:
     """Return <U(r) U(0)> at a distance r, above Eq. (14); white noise is 0 at r > 0.
 
-    ========== ============================== ======================================
-    disorder   one dimension                  two dimensions
-    ========== ============================== ======================================
-    lorentz    w d / [pi (r**2 + d**2)]       w d / [2 pi (r**2 + d**2)**(3/2)]
-    exponential w exp(-r/d) / (2 d)           w exp(-r/d) / (2 pi d**2)
-    ========== ============================== ======================================
+    =========== ========================= ==================================
+    disorder    one dimension             two dimensions
+    =========== ========================= ==================================
+    lorentz     w d / [pi (r**2 + d**2)]  w d / [2 pi (r**2 + d**2)**(3/2)]
+    exponential w exp(-r/d) / (2 d)       w exp(-r/d) / (2 pi d**2)
+    =========== ========================= ==================================
     """
     r, w, d = np.abs(np.asarray(r, dtype=np.float64)), medium.w.value, medium.d.value
     if medium.disorder == "white":

@@ -12,9 +12,7 @@ A threshold is sought by its height ln(eps_th/eF) above the Fermi level.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -25,9 +23,7 @@ from delocal.physics.continuum_disorder import Continuum, transport_time
 from delocal.physics.hot_cold import (
     HotCold,
     Prefactors,
-    chi,
     coordination_number,
-    coupling_constant,
     resonance_parameter,
     threshold_ratio,
 )
@@ -161,62 +157,17 @@ def root_height(
     p: HotCold, prefactors: Prefactors = "bare", criterion: Criterion = "resonance"
 ) -> Solution:
     """Return ln(eps_th/eF) as a root found numerically, for every disorder that has one."""
+    kind = p.medium.disorder, p.medium.geometry
     named = (p.medium.m, p.medium.w, p.medium.d, p.eF, p.u, p.T)
-    function = partial(_excess, _like(p), prefactors, criterion)
+
+    def excess(height: Array, *logarithms: Array) -> Array:
+        m, w, d, eF, u, T = (LogArray(ln) for ln in logarithms)
+        cells = HotCold(Continuum(*kind, m, w, d), eF, u, T, p.xi_growth)
+        strength = _strength(cells, eF * LogArray(height), prefactors, criterion)
+        return np.clip(strength, -FINITE, FINITE)  # beyond the root of one cell, xi may overflow
+
     high = _upper_height(p, prefactors) * (1 + 1e-9)
-    return find_root(function, 0.0, high, *(quantity.ln for quantity in named))
-
-
-def leading_threshold(p: HotCold) -> LogArray:
-    """Return eps_th as printed: leading logarithms, prefactors one.
-
-    ::
-
-        lorentz      eps_0 ln(chi)**2                                              Eq. (14)
-        exponential  eps_0 chi                                                     Eq. (15)
-        2d           eF + ln[(Delta_c/T)**3/alpha] / (2 pi tau)                    Eq. (28)
-        2d-field     sqrt(eF**2 + ln[(Delta_c/T)**3/alpha] / (2 pi**2 tau**2))     with Eq. (30)
-
-    In a field the paper says that (28) holds with the square root of its logarithm, see
-    `printed_threshold_in_field`: that drops eF against the square root and a factor sqrt(2).
-    NaN where the paper prints none: white noise in 1D, smooth disorder in 2D.
-    """
-    medium, ratio = p.medium, chi(p)
-    if medium.D == 1:
-        if medium.disorder == "exponential":
-            return medium.eps_0 * ratio
-        squared = 2 * LogArray.where_positive(ratio.ln).ln
-        return LogArray(medium.eps_0.ln + (squared if medium.disorder == "lorentz" else np.nan))
-    if medium.disorder != "white":
-        return LogArray(np.full(ratio.ln.shape, np.nan))
-    logarithm, tau = _printed_logarithm(p), transport_time(medium, p.eF)
-    if medium.geometry == "2d":
-        return LogArray.of(p.eF.value + logarithm / (2 * math.pi * tau.value))
-    return LogArray.of(np.sqrt(p.eF.value**2 + logarithm / (2 * (math.pi * tau.value) ** 2)))
-
-
-def printed_threshold_in_field(p: HotCold) -> LogArray:
-    """Return Eq. (28) with the square root of its logarithm, as the text below Eq. (30) has it.
-
-    It is not what Eqs. (26) and (30) give; kept for comparison with `leading_threshold`.
-    """
-    tau = transport_time(p.medium, p.eF).value
-    return LogArray.of(p.eF.value + np.sqrt(_printed_logarithm(p)) / (2 * math.pi * tau))
-
-
-def critical_temperature_of_constant_length(p: HotCold) -> LogArray:
-    """Return T_c = Delta_c/(alpha ln(1/alpha)), where localization would end were xi constant.
-
-    The scale of the transition in Fig. 2 after its refs. [3, 4]; the number of order one in
-    front is not known. alpha is taken at the Fermi level; NaN for alpha >= 1.
-    """
-    alpha = coupling_constant(p, p.eF)
-    return p.Delta_c / (alpha * LogArray.where_positive(-alpha.ln))
-
-
-def _printed_logarithm(p: HotCold) -> Array:
-    """Return ln[(Delta_c/T)**3/alpha] of Eq. (28)."""
-    return np.asarray(-3 * p.cold.ln - coupling_constant(p, p.eF).ln)
+    return find_root(excess, 0.0, high, *(quantity.ln for quantity in named))
 
 
 def _never_grows(p: HotCold, criterion: Criterion) -> bool:
@@ -234,30 +185,6 @@ def _strength(p: HotCold, eps: LogArray, prefactors: Prefactors, criterion: Crit
     if criterion == "resonance":
         return eta
     return np.asarray(eta + np.log(np.maximum(1, coordination_number(p, eps).ln)))
-
-
-def _like(p: HotCold) -> Callable[..., HotCold]:
-    """Return a function that makes a mixture of the same kind from other logarithms."""
-
-    def make(m: Array, w: Array, d: Array, eF: Array, u: Array, T: Array) -> HotCold:
-        kind = p.medium.disorder, p.medium.geometry
-        medium = Continuum(*kind, LogArray(m), LogArray(w), LogArray(d))
-        return HotCold(medium, LogArray(eF), LogArray(u), LogArray(T), p.xi_growth)
-
-    return make
-
-
-def _excess(
-    make: Callable[..., HotCold],
-    prefactors: Prefactors,
-    criterion: Criterion,
-    height: Array,
-    *logarithms: Array,
-) -> Array:
-    """Return by how much the criterion is exceeded at the height, finite where it is a number."""
-    p = make(*logarithms)
-    strength = _strength(p, LogArray(p.eF.ln + height), prefactors, criterion)
-    return np.clip(strength, -FINITE, FINITE)
 
 
 def _upper_height(p: HotCold, prefactors: Prefactors) -> Array:

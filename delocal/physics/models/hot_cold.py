@@ -12,12 +12,11 @@ from numpy.typing import NDArray
 from delocal.physics import hot_cold, hot_cold_transport
 from delocal.physics.continuum_disorder import Continuum
 from delocal.physics.hot_cold import HotCold
-from delocal.physics.hot_cold_threshold import (
-    Threshold,
+from delocal.physics.hot_cold_printed import (
     critical_temperature_of_constant_length,
-    find_threshold,
     leading_threshold,
 )
+from delocal.physics.hot_cold_threshold import Threshold, find_threshold
 from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
 from delocal.physics.powers import LogArray
 
