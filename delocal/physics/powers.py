@@ -47,6 +47,12 @@ class LogArray:
         with np.errstate(divide="ignore"):
             return cls(np.log(np.asarray(values, dtype=np.float64)))
 
+    @classmethod
+    def where_positive(cls, values: ArrayLike) -> LogArray:
+        """Return the quantity with the given `values`, NaN where they are not positive."""
+        values = np.asarray(values, dtype=np.float64)
+        return cls.of(np.where(values > 0, values, np.nan))
+
     @property
     def log10(self) -> Array:
         """Decimal logarithm."""
@@ -74,6 +80,14 @@ class LogArray:
     def at_most_one(self) -> LogArray:
         """Return min{1, the quantity}."""
         return LogArray(np.minimum(self.ln, 0.0))
+
+    def plus_one(self) -> LogArray:
+        """Return 1 + the quantity."""
+        return LogArray(np.maximum(self.ln, 0.0) + np.log1p(np.exp(-np.abs(self.ln))))
+
+    def minus_one(self) -> LogArray:
+        """Return the quantity less one, without cancellation; NaN where that is not positive."""
+        return LogArray(self.ln) * LogArray.where_positive(-np.expm1(-self.ln))
 
 
 @dataclass(frozen=True, slots=True)
