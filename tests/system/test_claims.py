@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import finder, kernel, network, queries, sweep
+from benchmarks import finder, hot_cold, kernel, network, queries, sweep
 from benchmarks.report import Row, publish
 from validation import scaling
 
@@ -20,8 +20,9 @@ SMALL = (3, 4, 70, 70)
         lambda: queries.rows(SMALL, repeats=2),
         lambda: finder.rows(2000, 3000, 4000, systems=3, repeats=1),
         lambda: network.rows(spins=20_000, pseudospins=2_000, repeats=1),
+        lambda: hot_cold.rows(cells=200, peer_cells=20, repeats=1),
     ],
-    ids=["kernel", "sweep", "queries", "finder", "network"],
+    ids=["kernel", "sweep", "queries", "finder", "network", "hot-cold"],
 )
 def test_the_benchmarks_run(rows):
     found = rows()
