@@ -7,8 +7,10 @@ from pathlib import Path
 
 from benchmarks.report import publish
 from delocal.service.provenance import versions
-from validation import scaling
+from validation import finder, scaling
 
 if __name__ == "__main__":
-    holds = publish(scaling.rows(), Path(__file__).parent / "results.json", versions())
+    holds = publish(
+        [*scaling.rows(), *finder.rows()], Path(__file__).parent / "results.json", versions()
+    )
     sys.exit(0 if holds else 1)

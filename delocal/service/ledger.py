@@ -6,6 +6,7 @@ are written and its checksum is known, by compare-and-set on the lease, so exact
 
 from __future__ import annotations
 
+import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -18,6 +19,7 @@ import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
 from sqlalchemy import event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from delocal.service.stages import initial_state, skip_rest, wake_summaries, want_more
@@ -78,7 +80,8 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self.url = url
         self.engine = _engine(url)
-        command.upgrade(migration_config(url), "head")
+        with _migrating:
+            command.upgrade(migration_config(url), "head")
 
     def close(self) -> None:
         """Close every connection."""
@@ -99,24 +102,22 @@ class Ledger:
         With an `owner` the blocks are leased from the start, for a sweep run in place.
         """
         row = {"sweep_id": plan.sweep_id, "attempt": 0, "owner": owner, "lease_until": until}
+        sweep = {
+            "id": plan.sweep_id,
+            "name": name,
+            "tags": list(tags),
+            "request": dict(request),
+            "state": SweepState.QUEUED,
+            "cells": plan.cells,
+            "counts": {"not_computed": plan.cells},
+            "blocks": sum(len(part.blocks) for part in plan.parts),
+            "blocks_done": 0,
+            "seconds": 0.0,
+            "created": time.time(),
+        }
         with self._write() as db:
-            if db.scalar(sa.select(sweeps.c.number).where(sweeps.c.id == plan.sweep_id)):
+            if not self._insert_new(db, sweep):
                 return False
-            db.execute(
-                sweeps.insert().values(
-                    id=plan.sweep_id,
-                    name=name,
-                    tags=list(tags),
-                    request=dict(request),
-                    state=SweepState.QUEUED,
-                    cells=plan.cells,
-                    counts={"not_computed": plan.cells},
-                    blocks=sum(len(part.blocks) for part in plan.parts),
-                    blocks_done=0,
-                    seconds=0.0,
-                    created=time.time(),
-                )
-            )
             for part in plan.parts:
                 for some in _batches(part.blocks, 10_000):
                     db.execute(
@@ -133,6 +134,12 @@ class Ledger:
                     )
             _add_event(db, plan.sweep_id, "queued", {"cells": plan.cells})
         return True
+
+    def _insert_new(self, db: Connection, sweep: Mapping[str, Any]) -> bool:
+        """Insert a sweep unless there is one of its id, whoever else is at it."""
+        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
+        insert = dialect.insert(sweeps).values(**sweep).on_conflict_do_nothing()
+        return db.scalar(insert.returning(sweeps.c.number)) is not None
 
     def sweep(self, sweep_id: str) -> SweepRecord | None:
         """Return one sweep, or None."""
@@ -175,6 +182,7 @@ class Ledger:
             .where(free)
             .order_by(blocks.c.attempt, blocks.c.model, blocks.c.block)
             .limit(limit)
+            .with_for_update(skip_locked=True)  # SQLite has one writer at a time
         )
         with self._write() as db:
             rows = db.execute(query).all()
@@ -212,7 +220,7 @@ class Ledger:
         more replicas and waits for them.
         """
         part = plan.part(name)
-        with self._write() as db:
+        with self._write_sweep(plan.sweep_id) as db:
             self._move(db, plan.sweep_id, SweepState.RUNNING, SweepState.QUEUED)
             won = [r for r in receipts if _settle(db, plan.sweep_id, owner, r, BlockState.DONE)]
             _add_failures(db, plan.sweep_id, won)
@@ -221,7 +229,7 @@ class Ledger:
 
     def give_up(self, plan: Plan, owner: str, receipt: Receipt, error: str) -> None:
         """Turn a leased block failed, after its last attempt; the sweep goes on without it."""
-        with self._write() as db:
+        with self._write_sweep(plan.sweep_id) as db:
             if _settle(db, plan.sweep_id, owner, receipt, BlockState.FAILED):
                 _add_failures(db, plan.sweep_id, [receipt])
                 data = {"model": receipt.model, "block": receipt.block, "error": error}
@@ -240,7 +248,7 @@ class Ledger:
 
         What was not begun is cancelled; what is leased ends when whoever holds it says so.
         """
-        with self._write() as db:
+        with self._write_sweep(sweep_id) as db:
             moved = self._move(db, sweep_id, SweepState.CANCELLED)
             _drop_unwanted(db, sweep_id)
         return moved
@@ -251,7 +259,7 @@ class Ledger:
         These are blocks with cells that raised; whoever calls removes their receipts, so that
         they are computed anew. The sweep is queued if there is anything to do.
         """
-        with self._write() as db:
+        with self._write_sweep(plan.sweep_id) as db:
             again = _retried(db, plan)
             if not again:
                 return []
@@ -410,21 +418,43 @@ class Ledger:
             yield connection
 
     @contextmanager
+    def _write_sweep(self, sweep_id: str) -> Iterator[Connection]:
+        """Write with the row of a sweep locked: who counts its blocks must be alone."""
+        with self._write() as db:
+            db.execute(sa.select(sweeps.c.number).where(sweeps.c.id == sweep_id).with_for_update())
+            yield db
+
+    @contextmanager
     def _read(self) -> Iterator[Connection]:
         with self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+_migrating = threading.Lock()  # alembic keeps what it is at in globals of the process
+
+
+def driver_of(url: str) -> str:
+    """Return the URL with the driver that we use: psycopg 3 for PostgreSQL.
+
+    Examples
+    --------
+    >>> driver_of("postgres://delocal@db/ledger")
+    'postgresql+psycopg://delocal@db/ledger'
+    """
+    scheme, _, rest = url.partition("://")
+    return f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url
 
 
 def migration_config(url: str) -> Config:
     """Return the alembic configuration for the ledger at `url`."""
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("sqlalchemy.url", url.replace("%", "%%"))
+    config.set_main_option("sqlalchemy.url", driver_of(url).replace("%", "%%"))
     return config
 
 
 def _engine(url: str) -> Engine:
-    engine = sa.create_engine(url)
+    engine = sa.create_engine(driver_of(url))
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")

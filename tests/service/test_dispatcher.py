@@ -25,8 +25,8 @@ def plan(t=0.02, cells=40, block_cells=5):
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+def ledger(database_url):
+    ledger = Ledger(database_url)
     yield ledger
     ledger.close()
 

@@ -1,14 +1,18 @@
 """The ledger: each block once, whoever asks, and nothing lost when an owner dies."""
 
+import subprocess
+import sys
 import threading
 import time
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from delocal.service.ledger import Ledger
+from delocal.service.ledger import Ledger, driver_of, migration_config
 from delocal.service.request import SweepRequest
 from delocal.service.states import BLOCK_MOVES, MOVES, BlockState, SweepState
 from delocal.service.tables import tables
@@ -27,8 +31,8 @@ LATER = 60.0
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+def ledger(database_url):
+    ledger = Ledger(database_url)
     yield ledger
     ledger.close()
 
@@ -160,6 +164,7 @@ def test_migrations_give_the_tables_that_the_code_has(ledger):
     assert differences == []
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 def test_sqlite_is_in_wal_mode_and_writers_begin_immediate(ledger):
     with ledger.engine.connect() as connection:
         assert connection.execute(sa.text("PRAGMA journal_mode")).scalar() == "wal"
@@ -176,12 +181,11 @@ def test_reading_does_not_wait_for_a_writer(ledger):
         assert time.monotonic() - began < 1
 
 
-def test_a_ledger_opens_again_with_its_content(tmp_path):
-    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
-    first = Ledger(url)
+def test_a_ledger_opens_again_with_its_content(database_url):
+    first = Ledger(database_url)
     add(first)
     first.close()
-    second = Ledger(url)
+    second = Ledger(database_url)
     assert second.sweep(ID).cells == 40
     second.close()
 
@@ -199,3 +203,68 @@ def test_what_ended_can_be_tried_again_but_for_what_nobody_wanted():
     assert {state for state, targets in BLOCK_MOVES.items() if not targets} == {BlockState.SKIPPED}
     assert not {state for state, targets in MOVES.items() if not targets}
     assert all(SweepState.QUEUED in MOVES[state] for state in MOVES if state.ended)
+
+
+def test_every_earlier_ledger_is_brought_up_to_date_with_its_content(database_url):
+    config = migration_config(database_url)
+    revisions = [r.revision for r in ScriptDirectory.from_config(config).walk_revisions()]
+    assert len(revisions) >= 2
+    for revision in reversed(revisions):
+        command.downgrade(config, "base") if revision != revisions[-1] else None
+        command.upgrade(config, revision)
+        engine = sa.create_engine(driver_of(database_url))
+        old = sa.Table("sweeps", sa.MetaData(), autoload_with=engine)
+        numbers = dict.fromkeys(("cells", "blocks", "blocks_done", "seconds", "created"), 1)
+        row = {"id": ID, "name": "old", "tags": [], "request": {}, "state": "done", "counts": {}}
+        with engine.begin() as connection:
+            connection.execute(old.insert().values(**row, **numbers))
+        engine.dispose()
+        ledger = Ledger(database_url)
+        assert ledger.sweep(ID).name == "old"
+        with ledger.engine.connect() as connection:
+            assert compare_metadata(MigrationContext.configure(connection), tables) == []
+        ledger.close()
+
+
+def test_many_services_may_start_at_once_on_an_empty_database(database_url):
+    code = "import sys; from delocal.service.ledger import Ledger; Ledger(sys.argv[1]).close()"
+    started = [
+        subprocess.Popen([sys.executable, "-c", code, database_url], stderr=subprocess.PIPE)
+        for _ in range(3)
+    ]
+    here = [threading.Thread(target=lambda: Ledger(database_url).close()) for _ in range(3)]
+    for thread in here:
+        thread.start()
+    for thread in here:
+        thread.join()
+    for process in started:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors.decode()
+
+
+def test_a_sweep_entered_by_many_at_once_is_entered_once(ledger):
+    entered = []
+    threads = [threading.Thread(target=lambda: entered.append(add(ledger))) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(entered) == [False] * 5 + [True]
+    assert ledger.sweep(ID).blocks == 8
+
+
+def test_what_many_record_at_once_is_all_counted(ledger):
+    add(ledger)
+    owners = [f"owner{i}" for i in range(8)]
+    for owner in owners:
+        ledger.lease(ID, owner, 1, time.time() + LATER)
+    threads = [
+        threading.Thread(target=record, args=(ledger, owner, block))
+        for block, owner in enumerate(owners)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    sweep = ledger.sweep(ID)
+    assert (sweep.state, sweep.counts, sweep.blocks_done) == (SweepState.DONE, {"done": 40}, 8)

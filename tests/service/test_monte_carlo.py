@@ -46,8 +46,8 @@ def noise(install):
 
 
 @pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
+def ledger(database_url):
+    ledger = Ledger(database_url)
     yield ledger
     ledger.close()
 

@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import finder, hot_cold, kernel, network, queries, sweep
 from benchmarks.report import Row, publish
+from validation import finder as large_finder
 from validation import scaling
 
 COLUMNS = ["name", "value", "bar", "better", "holds", "command"]
@@ -33,7 +34,7 @@ def test_the_benchmarks_run(rows):
 
 
 def test_the_long_statistics_hold_on_a_few_points():
-    for row in scaling.rows(samples=30, slopes=2):
+    for row in [*scaling.rows(samples=30, slopes=2), *large_finder.rows(spins=20_000)]:
         assert row.holds, row
 
 

@@ -1,0 +1,45 @@
+"""The ledger's tests run on SQLite and on a PostgreSQL that is started here."""
+
+import itertools
+import shutil
+import tempfile
+import warnings
+
+import pytest
+import sqlalchemy as sa
+
+from delocal.service.ledger import driver_of
+
+NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """The URL of a PostgreSQL server, which ends with the tests.
+
+    Its folder is not among those of the tests, which are root's alone where root runs them: the
+    server runs as another user then.
+    """
+    folder = tempfile.mkdtemp(prefix="postgresql-")
+    with warnings.catch_warnings():  # where there is no folder for sockets it takes another
+        warnings.simplefilter("ignore")
+        import pgserver
+
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request, tmp_path):
+    """The URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    url = sa.make_url(driver_of(request.getfixturevalue("postgresql")))
+    name = f"ledger{next(NUMBERS)}"
+    engine = sa.create_engine(url, isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(sa.text(f"CREATE DATABASE {name}"))
+    engine.dispose()
+    return url.set(database=name).render_as_string(hide_password=False)
