@@ -7,11 +7,27 @@ Energies are in units of delta_m, the spacing of the levels that one interaction
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from delocal.physics.powers import Array
+
+
+class Cells(NamedTuple):
+    """The dots one by one, as flat arrays, in what the equations need."""
+
+    eps: Array
+    ln_gamma: Array
+    lnK: Array
+    N: Array
+    sN: Array
+    d: Array
+
+    def some(self, which: Any) -> Cells:
+        """Return those at the places `which`, an index or a slice."""
+        return Cells(*(column[which] for column in self))
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,12 @@ class CoupledDots:
         """The shape to which all fields broadcast."""
         fields = (self.eps, self.gamma, self.K, self.N, self.s, self.d)
         return np.broadcast_shapes(*(field.shape for field in fields))
+
+    def cells(self, shape: tuple[int, ...] | None = None) -> Cells:
+        """Return the dots as flat arrays, after broadcasting to `shape`, by default their own."""
+        columns = (self.eps, self.ln_gamma, self.lnK, self.N, self.sN, self.d)
+        full = self.shape if shape is None else shape
+        return Cells(*(np.broadcast_to(column, full).ravel() for column in columns))
 
     @property
     def lnK(self) -> Array:

@@ -47,9 +47,7 @@ class CriticalLaw:
             return LogArray(np.asarray(-1 / (self.amplitude * above**self.exponent)))
 
 
-def fit_critical_law(
-    Xi: ArrayLike, Gamma: LogArray, exponent: float | None = None
-) -> CriticalLaw:
+def fit_critical_law(Xi: ArrayLike, Gamma: LogArray, exponent: float | None = None) -> CriticalLaw:
     """Return the law that fits best, with a free or a given `exponent`.
 
     Linear least squares for ln(-1/ln Gamma) at each Xi_c below the smallest Xi, and a search for

@@ -10,13 +10,13 @@ with n_fast(t) at t = K**m. The variants differ in c(m), in n_fast, and in sum o
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
+from delocal.physics.coupled_dots import Cells
 from delocal.physics.fast_spins import at_least_one, bare
 
 PAIRS, LINE, INTEGRAL = 0, 1, 2
@@ -24,8 +24,7 @@ POINTS = 16
 NODES, WEIGHTS = (np.asarray(x) for x in np.polynomial.legendre.leggauss(POINTS))
 
 
-@dataclass(frozen=True)
-class Variant:
+class Variant(NamedTuple):
     """What is kept of Eqs. (19) and (20).
 
     Parameters
@@ -80,9 +79,12 @@ def order_and_weight(j: int, N: float, weight: int) -> Any:
 
 
 @njit(nogil=True, cache=True)
-def fast(ln_gamma_t: float, sN: float, d: float, limited: bool) -> Any:
-    """Return n_fast before it saturates."""
-    return at_least_one(ln_gamma_t, sN, d) if limited else bare(ln_gamma_t, sN, d)
+def fast(ln_t: float, i: int, cells: Cells, variant: Variant) -> Any:
+    """Return n_fast at a time t, of dots number i, before it saturates."""
+    ln = cells.ln_gamma[i] + ln_t
+    if variant.limited:
+        return at_least_one(ln, cells.sN[i], cells.d[i])
+    return bare(ln, cells.sN[i], cells.d[i])
 
 
 @njit(nogil=True, cache=True)

@@ -8,13 +8,15 @@ of levels N cuts the sum off, so that the boundary of one dot, eps = 0, is not t
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numba import njit
 from numpy.typing import NDArray
 
-from delocal.physics.coupled_dots import CoupledDots
+from delocal.physics.coupled_dots import Cells, CoupledDots
 from delocal.physics.decay_terms import Variant, fast, order_and_weight, variant_of
 from delocal.physics.powers import Array, LogArray
 from delocal.physics.solve import find_root
@@ -55,7 +57,11 @@ def critical_eps(dots: CoupledDots, variant: str = "E3") -> Array:
     >>> [bool(linewidth(replace(dots, eps=eps_c + by)).metal) for by in (-1e-9, 1e-9)]
     [False, True]
     """
-    return _boundary(dots, variant_of(variant), _eps_bounds, _ln_gain)
+    form, any_eps = variant_of(variant), replace(dots, eps=np.zeros(()))
+    cells = any_eps.cells()
+    low, high = _eps_bounds(cells, form, form.terms(cells.N))
+    root = _boundary(lambda eps, of: of._replace(eps=eps), low, high, cells, form)
+    return root.reshape(any_eps.shape)
 
 
 def critical_gamma(dots: CoupledDots, variant: str = "E1") -> LogArray:
@@ -76,105 +82,78 @@ def critical_gamma(dots: CoupledDots, variant: str = "E1") -> LogArray:
     >>> float(critical_eps(critical, "E1").round(12))
     0.2
     """
-    return LogArray(_boundary(dots, variant_of(variant), _gamma_bounds, _ln_gain))
+    form, any_gamma = variant_of(variant), replace(dots, gamma=np.ones(()))
+    cells = any_gamma.cells()
+    low, high = _gamma_bounds(cells, form, form.terms(cells.N))
+    root = _boundary(lambda ln, of: of._replace(ln_gamma=ln), low, high, cells, form)
+    return LogArray(root.reshape(any_gamma.shape))
 
 
-def _boundary(dots: CoupledDots, form: Variant, bounds: Any, ln_gain: Any) -> Array:
-    """Return eps_c or ln gamma_c, between bounds that enclose it; infinite where they do not."""
-    by_eps = bounds is _eps_bounds
-    fixed = dots.ln_gamma if by_eps else dots.eps
-    shape = np.broadcast_shapes(*(f.shape for f in (fixed, dots.K, dots.N, dots.s, dots.d)))
-    given = [np.broadcast_to(f, shape).ravel() for f in (fixed, dots.lnK, dots.N, dots.sN, dots.d)]
-    number, switches = form.terms(given[2]), (form.weight, form.limited)
-    low, high = bounds(*given, number, *switches)
+def _boundary(
+    at: Callable[[Array, Cells], Cells], low: Array, high: Array, cells: Cells, form: Variant
+) -> Array:
+    """Return where F(0) = 1 between bounds that enclose it; infinite where there are none.
 
-    def function(x: Array, cell: NDArray[np.int64]) -> Array:
-        x, cell = np.asarray(x), np.asarray(cell)
-        at = [column[cell.ravel()] for column in given]
-        eps, ln_gamma = (x.ravel(), at[0]) if by_eps else (at[0], x.ravel())
-        gain = ln_gain(eps, ln_gamma, *at[1:], number[cell.ravel()], *switches)
-        return np.asarray(gain).reshape(x.shape)
+    `at(x, cells)` are the cells with the unknown set to x.
+    """
 
-    found, cells = np.full(low.size, np.inf), np.flatnonzero(np.isfinite(high))
-    found[cells] = find_root(function, low[cells], high[cells], cells).value
-    return found.reshape(shape)
+    def function(x: Array, place: NDArray[np.int64]) -> Array:
+        x = np.asarray(x)
+        given = at(x.ravel(), cells.some(np.asarray(place).ravel()))
+        return np.asarray(_ln_gain(given, form, form.terms(given.N))).reshape(x.shape)
+
+    found, places = np.full(low.size, np.inf), np.flatnonzero(np.isfinite(high))
+    found[places] = find_root(function, low[places], high[places], places).value
+    return found
 
 
 @njit(nogil=True, cache=True)
-def _ln_gain(
-    eps: Any,
-    ln_gamma: Any,
-    lnK: Any,
-    N: Any,
-    sN: Any,
-    d: Any,
-    number: Any,
-    weight: int,
-    limited: bool,
-) -> Any:
+def _ln_gain(cells: Cells, form: Variant, number: NDArray[np.int64]) -> Any:
     """Return ln F(0), or less than any other where F(0) <= 0, by the size of its largest term."""
-    result = np.empty(eps.size)
-    for i in range(eps.size):
-        largest = -math.inf
+    result = np.empty(cells.eps.size)
+    for i in range(cells.eps.size):
+        largest, total = -math.inf, 0.0
         for j in range(number[i]):
-            n, ln_A = _term(j, eps[i], ln_gamma[i], lnK[i], N[i], sN[i], d[i], weight, limited)
-            if n != 0.0:
-                largest = max(largest, ln_A)
-        total = 0.0
+            _, n, ln_A = _term(j, i, cells.eps[i], cells, form)
+            largest = max(largest, ln_A)
         for j in range(number[i]):
-            n, ln_A = _term(j, eps[i], ln_gamma[i], lnK[i], N[i], sN[i], d[i], weight, limited)
-            if n != 0.0:
-                total += math.copysign(math.exp(ln_A - largest), n)
+            _, n, ln_A = _term(j, i, cells.eps[i], cells, form)
+            total += math.copysign(math.exp(ln_A - largest), n)
         result[i] = largest + math.log(total) if total > 0.0 else -1e3 - abs(largest)
     return result
 
 
 @njit(nogil=True, cache=True)
-def _term(
-    j: int,
-    eps: float,
-    ln_gamma: float,
-    lnK: float,
-    N: float,
-    sN: float,
-    d: float,
-    weight: int,
-    limited: bool,
-) -> Any:
-    """Return n_fast and ln |c gamma**2 K**(2 m eps) n_fast| of a term."""
-    m, c = order_and_weight(j, N, weight)
-    n = fast(ln_gamma + m * lnK, sN, d, limited)
+def _term(j: int, i: int, eps: float, cells: Cells, form: Variant) -> Any:
+    """Return m, n_fast and ln |c gamma**2 K**(2 m eps) n_fast| of a term."""
+    m, c = order_and_weight(j, cells.N[i], form.weight)
+    ln_t = m * cells.lnK[i]
+    n = fast(ln_t, i, cells, form)
     ln_n = math.log(abs(n)) if n != 0.0 else -math.inf
-    return n, math.log(c) + ln_n + 2.0 * (ln_gamma + m * eps * lnK)
+    return m, n, math.log(c) + ln_n + 2.0 * (cells.ln_gamma[i] + eps * ln_t)
 
 
 @njit(nogil=True, cache=True)
-def _eps_bounds(
-    ln_gamma: Any, lnK: Any, N: Any, sN: Any, d: Any, number: Any, weight: int, limited: bool
-) -> Any:
+def _eps_bounds(cells: Cells, form: Variant, number: NDArray[np.int64]) -> Any:
     """Enclose eps_c: below, each positive term is < 1/number; above, the last exceeds all others.
 
     Infinite where the last term is not positive, and then none is.
     """
-    low, high = np.full(N.size, math.inf), np.full(N.size, math.inf)
-    for i in range(N.size):
+    low, high = np.full(number.size, math.inf), np.full(number.size, math.inf)
+    for i in range(number.size):
         if number[i] == 0:
             continue
-        share = math.log(number[i])
-        n_last, ln_last = _term(
-            number[i] - 1, 0.0, ln_gamma[i], lnK[i], N[i], sN[i], d[i], weight, limited
-        )
-        m_last, _ = order_and_weight(number[i] - 1, N[i], weight)
+        share, k = math.log(number[i]), 2.0 * cells.lnK[i]
+        m_last, n_last, ln_last = _term(number[i] - 1, i, 0.0, cells, form)
         if n_last <= 0.0:
             continue
-        high[i] = (share + math.log(2.0) - ln_last) / (2 * m_last * lnK[i])
+        high[i] = (share + math.log(2.0) - ln_last) / (m_last * k)
         for j in range(number[i]):
-            m, _ = order_and_weight(j, N[i], weight)
-            n, ln_A = _term(j, 0.0, ln_gamma[i], lnK[i], N[i], sN[i], d[i], weight, limited)
+            m, n, ln_A = _term(j, i, 0.0, cells, form)
             if n > 0.0:
-                low[i] = min(low[i], -(share + ln_A) / (2 * m * lnK[i]))
+                low[i] = min(low[i], -(share + ln_A) / (m * k))
             elif n < 0.0:
-                above = (share + math.log(2.0) + ln_A - ln_last) / (2 * (m_last - m) * lnK[i])
+                above = (share + math.log(2.0) + ln_A - ln_last) / ((m_last - m) * k)
                 high[i] = max(high[i], above)
         low[i] -= 1e-9 * (1.0 + abs(low[i]))
         high[i] += 1e-9 * (1.0 + abs(high[i]))
@@ -182,26 +161,24 @@ def _eps_bounds(
 
 
 @njit(nogil=True, cache=True)
-def _gamma_bounds(
-    eps: Any, lnK: Any, N: Any, sN: Any, d: Any, number: Any, weight: int, limited: bool
-) -> Any:
-    """Enclose ln gamma_c: above, all n_fast >= 1 and their sum exceeds 1; below, none can.
+def _gamma_bounds(cells: Cells, form: Variant, number: NDArray[np.int64]) -> Any:
+    """Enclose ln gamma_c: above, all n_fast >= 1 and a term exceeds 1; below, none can.
 
     Below, d ln y <= d y/2 with y = |ln gamma| + 2 N ln K bounds the growth of n_fast.
     """
-    low, high = np.full(N.size, math.inf), np.full(N.size, math.inf)
-    for i in range(N.size):
+    low, high = np.full(number.size, math.inf), np.full(number.size, math.inf)
+    for i in range(number.size):
         if number[i] == 0:
             continue
-        largest = -math.inf
+        largest, lnK, d = -math.inf, cells.lnK[i], cells.d[i]
         for j in range(number[i]):
-            m, c = order_and_weight(j, N[i], weight)
-            largest = max(largest, math.log(c) + 2.0 * m * eps[i] * lnK[i])
-        total = largest + math.log(number[i])
+            m, c = order_and_weight(j, cells.N[i], form.weight)
+            largest = max(largest, math.log(c) + 2.0 * m * cells.eps[i] * lnK)
         high[i] = -0.5 * largest
-        if not limited:
-            high[i] = max(high[i], sN[i] ** (-1.0 / d[i]) - 2.0 * lnK[i])
+        if not form.limited:
+            high[i] = max(high[i], cells.sN[i] ** (-1.0 / d) - 2.0 * lnK)
         high[i] += 1e-9 * (1.0 + abs(high[i]))
-        most = total + math.log(1.0 + sN[i]) + d[i] * N[i] * lnK[i] + 1.0
-        low[i] = min(-abs(high[i]), -abs(most) / (2.0 - 0.5 * d[i])) - 1.0
+        all_terms = largest + math.log(number[i]) + math.log(1.0 + cells.sN[i])
+        most = all_terms + d * cells.N[i] * lnK + 1.0
+        low[i] = min(-abs(high[i]), -abs(most) / (2.0 - 0.5 * d)) - 1.0
     return low, high

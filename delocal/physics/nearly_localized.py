@@ -17,7 +17,7 @@ How many roots there are is a theorem wherever possible, and a scan elsewhere:
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -25,9 +25,8 @@ import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
 
-from delocal.physics.coupled_dots import CoupledDots
+from delocal.physics.coupled_dots import Cells, CoupledDots
 from delocal.physics.decay_terms import Variant, fast, ln_or_lowest, order_and_weight, variant_of
-from delocal.physics.fast_spins import at_least_one
 from delocal.physics.model import Status
 from delocal.physics.powers import Array, LogArray
 from delocal.physics.solve import Solution, count_roots, find_root
@@ -130,8 +129,9 @@ def decay_sum(dots: CoupledDots, Gamma: ArrayLike, variant: str = "E3") -> Array
     """
     form = variant_of(variant)
     shape = np.broadcast_shapes(dots.shape, np.shape(Gamma))
-    cells = [np.broadcast_to(field, shape).ravel() for field in (*_columns(dots), Gamma)]
-    return np.asarray(_plain_sum(*cells, form.terms(cells[3]), *_switches(form))).reshape(shape)
+    cells = dots.cells(shape)
+    widths = np.broadcast_to(np.asarray(Gamma, dtype=np.float64), shape).ravel()
+    return np.asarray(_plain_sum(widths, cells, form, form.terms(cells.N))).reshape(shape)
 
 
 def linewidth(dots: CoupledDots, variant: str = "E3") -> Linewidth:
@@ -163,58 +163,46 @@ def linewidth(dots: CoupledDots, variant: str = "E3") -> Linewidth:
     >>> found.Gamma.value.round(9).tolist()
     [0.0, 0.003919768]
     """
-    form, shape = variant_of(variant), dots.shape
-    columns = [np.broadcast_to(field, shape).ravel() for field in _columns(dots)]
-    ln, gain, residual = (np.empty(columns[0].size) for _ in range(3))
-    roots = np.empty(columns[0].size, np.int64)
-    status = np.empty(columns[0].size, np.int8)
-    for some in _portions(form.terms(columns[3])):
-        found = _solve(form, *(column[some] for column in columns))
-        ln[some], gain[some] = found.Gamma.ln, found.gain
-        roots[some], residual[some], status[some] = found.roots, found.residual, found.status
+    form, cells = variant_of(variant), dots.cells()
+    found = [_solve(form, cells.some(some)) for some in _portions(form.terms(cells.N))]
+
+    def joined(arrays: Iterable[NDArray[Any]]) -> NDArray[Any]:
+        return np.concatenate([*arrays]).reshape(dots.shape)
+
     return Linewidth(
-        LogArray(ln.reshape(shape)),
-        *(array.reshape(shape) for array in (gain, roots, residual, status)),
+        LogArray(joined(f.Gamma.ln for f in found)),
+        joined(f.gain for f in found),
+        joined(f.roots for f in found),
+        joined(f.residual for f in found),
+        joined(f.status for f in found),
     )
 
 
-def _columns(dots: CoupledDots) -> tuple[Array, ...]:
-    """Return what the kernels take: eps, ln gamma, ln K, N, sN, d."""
-    return dots.eps, dots.ln_gamma, dots.lnK, dots.N, dots.sN, dots.d
-
-
-def _switches(form: Variant) -> tuple[int, bool, bool]:
-    return form.weight, form.limited, form.saturates
-
-
 def _portions(terms: NDArray[np.int64]) -> Iterator[slice]:
-    """Yield runs of cells whose tables are small."""
-    step = max(1, CELLS_TIMES_TERMS // max(int(terms.max(initial=1)), 1))
-    yield from (slice(start, start + step) for start in range(0, terms.size, step))
+    """Yield runs of cells whose tables are small; one run if there is no cell."""
+    step = max(1, CELLS_TIMES_TERMS // int(terms.max(initial=1)))
+    yield from (slice(start, start + step) for start in range(0, max(terms.size, 1), step))
 
 
-def _solve(form: Variant, *columns: Array) -> Linewidth:
+def _solve(form: Variant, cells: Cells) -> Linewidth:
     """Solve for a run of cells."""
-    number = form.terms(columns[3])
-    terms = Terms(*(np.empty((number.size, number.max(initial=1))) for _ in range(4)), number)
+    number = form.terms(cells.N)
+    p, q, r, n = (np.empty((number.size, number.max(initial=1))) for _ in range(4))
+    terms = Terms(p, q, r, n, number)
     bounds = Bounds(*(np.empty(number.size) for _ in range(5)))
-    _tabulate(*columns, *_switches(form), terms, bounds)
-    cells = np.arange(number.size)
-    ln_gamma, sN, d = columns[1], columns[4], columns[5]
-    if not form.saturates:
-        sN = np.full_like(sN, np.inf)  # n_fast is never cut
+    _tabulate(cells, form, terms, bounds)
 
     def ln_F(x: Array, cell: NDArray[np.int64]) -> Array:
         x, cell = np.asarray(x), np.asarray(cell)
-        flat = _ln_sum(x.ravel(), cell.ravel(), terms, bounds.high, ln_gamma, sN, d)
+        flat = _ln_sum(x.ravel(), cell.ravel(), terms, bounds.high, cells, form)
         return np.asarray(flat).reshape(x.shape)
 
     roots = (bounds.gain > 1).astype(np.int64)
     low, high = bounds.low.copy(), bounds.high.copy()
-    scanned = cells[bounds.scan_from < bounds.scan_to]
+    scanned = np.flatnonzero(bounds.scan_from < bounds.scan_to)
     if scanned.size:
         roots[scanned], low[scanned], high[scanned] = _scan(ln_F, bounds, scanned)
-    one = cells[roots > 0]
+    one = np.flatnonzero(roots > 0)
     return _linewidth(bounds.gain, roots, one, find_root(ln_F, low[one], high[one], one))
 
 
@@ -245,45 +233,31 @@ def _linewidth(gain: Array, roots: Any, metal: Any, solution: Solution) -> Linew
 
 
 @njit(nogil=True, cache=True)
-def _plain_sum(  # noqa: D103 - its caller says what it is
-    eps: Any,
-    ln_gamma: Any,
-    lnK: Any,
-    N: Any,
-    sN: Any,
-    d: Any,
-    Gamma: Any,
-    number: Any,
-    weight: int,
-    limited: bool,
-    saturates: bool,
-) -> Any:
-    F = np.zeros(eps.size)
-    for i in range(eps.size):
+def _plain_sum(Gamma: Array, cells: Cells, form: Variant, number: NDArray[np.int64]) -> Any:
+    """Return F(Gamma) to the letter."""
+    F = np.zeros(Gamma.size)
+    for i in range(Gamma.size):
         for j in range(number[i]):
-            m, c = order_and_weight(j, N[i], weight)
-            ln_t = m * lnK[i]
-            if saturates and Gamma[i] > 0.0:
-                ln_t = min(ln_t, -math.log(Gamma[i]))
-            n = fast(ln_gamma[i] + ln_t, sN[i], d[i], limited)
-            width = Gamma[i] * n * math.exp(m * lnK[i])
-            rate = c * n * math.exp(2.0 * (ln_gamma[i] + m * eps[i] * lnK[i]))
+            m, c = order_and_weight(j, cells.N[i], form.weight)
+            ln_t = m * cells.lnK[i]
+            if form.saturates and Gamma[i] > 0.0:
+                n = fast(min(ln_t, -math.log(Gamma[i])), i, cells, form)
+            else:
+                n = fast(ln_t, i, cells, form)
+            width = Gamma[i] * n * math.exp(ln_t)
+            rate = c * n * math.exp(2.0 * (cells.ln_gamma[i] + cells.eps[i] * ln_t))
             F[i] += rate / (1.0 + width * width)
     return F
 
 
 @njit(nogil=True, cache=True)
-def _ln_sum(
-    x: Any, cell: Any, terms: Terms, high: Any, ln_gamma: Any, sN: Any, d: Any
-) -> Any:
+def _ln_sum(x: Any, cell: Any, terms: Terms, high: Array, cells: Cells, form: Variant) -> Any:
     """Return ln F at ln Gamma = x, for some of the cells."""
     ln_F = np.empty(x.size)
     for k in range(x.size):
         i = cell[k]
         v = math.exp(2.0 * (x[k] - high[i]))
-        most = math.inf
-        if sN[i] < math.inf:
-            most = at_least_one(ln_gamma[i] - x[k], sN[i], d[i])
+        most = fast(-x[k], i, cells, form) if form.saturates else math.inf
         F = 0.0
         for j in range(terms.number[i]):
             n = min(terms.n[i, j], most)
@@ -293,32 +267,20 @@ def _ln_sum(
 
 
 @njit(nogil=True, cache=True)
-def _tabulate(
-    eps: Any,
-    ln_gamma: Any,
-    lnK: Any,
-    N: Any,
-    sN: Any,
-    d: Any,
-    weight: int,
-    limited: bool,
-    saturates: bool,
-    terms: Terms,
-    bounds: Bounds,
-) -> None:
+def _tabulate(cells: Cells, form: Variant, terms: Terms, bounds: Bounds) -> None:
     """Fill the tables; p, q and r hold logarithms for a while: of the rate, of K**m, of n."""
-    for i in range(eps.size):
+    for i in range(cells.eps.size):
         number = terms.number[i]
         p, q, r, n = terms.p[i, :number], terms.q[i, :number], terms.r[i, :number], terms.n[i]
         for j in range(number):
-            m, c = order_and_weight(j, N[i], weight)
-            p[j] = math.log(c) + 2.0 * (ln_gamma[i] + m * eps[i] * lnK[i])
-            q[j] = m * lnK[i]
-            n[j] = fast(ln_gamma[i] + q[j], sN[i], d[i], limited)
+            m, c = order_and_weight(j, cells.N[i], form.weight)
+            q[j] = m * cells.lnK[i]
+            p[j] = math.log(c) + 2.0 * (cells.ln_gamma[i] + cells.eps[i] * q[j])
+            n[j] = fast(q[j], i, cells, form)
             r[j] = math.log(abs(n[j])) if n[j] != 0.0 else -math.inf
-        _bound(i, p, q, r, n, saturates, bounds)
-        if saturates:
-            _scan_where_saturation_may_win(i, ln_gamma[i], sN[i], d[i], bounds)
+        _bound(i, p, q, r, n, form.saturates, bounds)
+        if form.saturates:
+            _scan_where_saturation_may_win(i, cells, bounds)
         for j in range(number):
             twice = 2.0 * (q[j] + bounds.high[i])
             p[j] = math.exp(p[j] - max(twice, 0.0))
@@ -371,11 +333,10 @@ def _bound(
 
 
 @njit(nogil=True, cache=True)
-def _scan_where_saturation_may_win(
-    i: int, ln_gamma: float, sN: float, d: float, bounds: Bounds
-) -> None:
+def _scan_where_saturation_may_win(i: int, cells: Cells, bounds: Bounds) -> None:
     """Scan where ln(gamma/Gamma) < d/2 and s N ln**d(gamma/Gamma) > 1, within the bounds."""
-    start, end = ln_gamma - 0.5 * d, ln_gamma - sN ** (-1.0 / d)
+    ln_gamma, d = cells.ln_gamma[i], cells.d[i]
+    start, end = ln_gamma - 0.5 * d, ln_gamma - cells.sN[i] ** (-1.0 / d)
     if bounds.gain[i] <= 1.0:  # F < 1 at all smaller Gamma
         bounds.low[i] = min(max(start - 1.0, bounds.high[i] + DEEPEST), bounds.high[i])
     bounds.scan_from[i] = max(start, bounds.low[i])

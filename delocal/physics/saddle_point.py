@@ -88,7 +88,8 @@ def saddle_point_linewidth(dots: CoupledDots, *, as_printed: bool = False) -> Lo
         y = np.exp(ln) + np.maximum(ln_gamma, 0.0)  # N_c > 0
         N_c = (y - ln_gamma) / lnK
         left = ln_gamma - y - np.log(sN) - d * np.log(y)
-        return ln_half + 2 * ln_gamma + np.log(N_c) + (2 * eps - 1) * (y - ln_gamma) - left
+        right = ln_half + 2 * ln_gamma + np.log(N_c) + (2 * eps - 1) * (y - ln_gamma)
+        return np.asarray(right - left)
 
     eps = np.where(dots.eps > 0, dots.eps, np.nan)
     root = find_root(mismatch, -700.0, 700.0, eps, *given[1:])
