@@ -70,9 +70,10 @@ class Linewidth:
 
 
 class Terms(NamedTuple):
-    """The terms ``p n/(q + r n**2 v)`` of F by cell, v = Gamma**2 exp(-2 high).
+    """The terms ``p/(q + r v)`` of F by cell, v = Gamma**2 exp(-2 high), and their n_fast.
 
-    Neither p, q nor r overflows, and the larger of q and r is 1, for any K and N.
+    Neither p, q nor r overflows, and the larger of q and r is 1, for any K and N. A term whose
+    n_fast saturates at a part of n is ``p part/(q + r part**2 v)``.
     """
 
     p: Array
@@ -250,23 +251,27 @@ def _plain_sum(Gamma: Array, cells: Cells, form: Variant, number: NDArray[np.int
     return F
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _ln_sum(x: Any, cell: Any, terms: Terms, high: Array, cells: Cells, form: Variant) -> Any:
     """Return ln F at ln Gamma = x, for some of the cells."""
     ln_F = np.empty(x.size)
     for k in range(x.size):
         i = cell[k]
         v = math.exp(2.0 * (x[k] - high[i]))
-        most = fast(-x[k], i, cells, form) if form.saturates else math.inf
         F = 0.0
-        for j in range(terms.number[i]):
-            n = min(terms.n[i, j], most)
-            F += terms.p[i, j] * n / (terms.q[i, j] + terms.r[i, j] * n * n * v)
+        if form.saturates:
+            most = fast(-x[k], i, cells, form)
+            for j in range(terms.number[i]):
+                part = min(1.0, most / terms.n[i, j])
+                F += terms.p[i, j] * part / (terms.q[i, j] + terms.r[i, j] * part * part * v)
+        else:
+            for j in range(terms.number[i]):
+                F += terms.p[i, j] / (terms.q[i, j] + terms.r[i, j] * v)
         ln_F[k] = ln_or_lowest(F)
     return ln_F
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _tabulate(cells: Cells, form: Variant, terms: Terms, bounds: Bounds) -> None:
     """Fill the tables; p, q and r hold logarithms for a while: of the rate, of K**m, of n."""
     for i in range(cells.eps.size):
@@ -282,8 +287,8 @@ def _tabulate(cells: Cells, form: Variant, terms: Terms, bounds: Bounds) -> None
         if form.saturates:
             _scan_where_saturation_may_win(i, cells, bounds)
         for j in range(number):
-            twice = 2.0 * (q[j] + bounds.high[i])
-            p[j] = math.exp(p[j] - max(twice, 0.0))
+            twice = 2.0 * (q[j] + r[j] + bounds.high[i])
+            p[j] = math.copysign(math.exp(p[j] + r[j] - max(twice, 0.0)), n[j])
             smaller = math.exp(-abs(twice))
             q[j], r[j] = (smaller, 1.0) if twice > 0.0 else (1.0, smaller)
 
@@ -320,7 +325,7 @@ def _bound(
                 high = max(high, root)
             if (ln_rate[j] if saturates else ln_A) > least:
                 low = max(low, 0.5 * (ln_rate[j] - ln_n[j] - least) - ln_t[j])
-    if gain > 1.0:
+    if 1.0 < gain < math.inf:
         near = 0.5 * (math.log(0.5 * (gain - 1.0)) - ln_AB - share)
         low = max(low, min(near, -ln_t[-1]) if saturates else near)
     high = high + 1e-9 * (1.0 + abs(high)) if high > -math.inf else 0.0  # rounding
