@@ -13,37 +13,47 @@ from delocal.physics.narrow_baths import NarrowBath, Number
 from delocal.physics.powers import Array, LogArray
 
 
-def gaussian_bath_rate(volume: Number, bath: NarrowBath, Xi: Number, s: Number) -> LogArray:
+def gaussian_bath_rate(
+    volume: ArrayLike, bath: NarrowBath, Xi: Number, s: Number, *, as_in_section_2: bool = False
+) -> LogArray:
     """Return Gamma_n of `volume` = n**d spins in a bath with the spectrum exp(-E**2/W**2)/W.
 
     ::
 
         Gamma_n = gamma**2/W exp(-2 n**d/Xi - (Delta/W)**2 exp(-2 s n**d))
 
-    Section II has exp(-s n**d/Xi) for the matrix element where this equation has exp(-n**d/Xi):
-    put Xi/s for Xi to have the former.
+    `as_in_section_2` takes 2 s n**d/Xi for 2 n**d/Xi: the appendix leaves s out of the matrix
+    element of Eq. (7).
 
     References
     ----------
     Gopalakrishnan and Nandkishore (2014), Eq. (A1).
     """
-    volume = np.asarray(volume, dtype=np.float64)
+    entropy = np.asarray(s * np.asarray(volume, dtype=np.float64))
     with np.errstate(over="ignore"):
-        missing = np.exp(2 * (bath.mismatch - s * volume))
-    return bath.rate * LogArray(np.asarray(-2 * volume / Xi - missing))
+        missing = np.exp(2 * (bath.mismatch - entropy))
+    element = entropy if as_in_section_2 else np.asarray(volume, dtype=np.float64)
+    return bath.rate * LogArray(np.asarray(-2 * element / Xi - missing))
 
 
 def gaussian_bath_volume(
-    bath: NarrowBath, Xi: Number, s: Number, *, as_printed: bool = False
+    bath: NarrowBath,
+    Xi: Number,
+    s: Number,
+    *,
+    as_in_section_2: bool = False,
+    as_printed: bool = False,
 ) -> Array:
     """Return the volume n**d that relaxes fastest in a Gaussian bath.
 
     ::
 
         n**d = ln((Delta/W)**2 Xi s) / (2 s)
+        n**d = ln((Delta/W)**2 Xi) / (2 s)         as_in_section_2
+        n**d = ln((Delta/W)**2 Xi s/2) / (2 s)     as printed
 
-    The stationary point of `gaussian_bath_rate`. The printed Xi s/2 in place of Xi s is none. It
-    is negative where the band is not narrow enough for a rearrangement: Delta**2 Xi s < W**2.
+    The first is the stationary point of `gaussian_bath_rate`, the printed one is none. It is
+    negative where the band is not narrow enough for a rearrangement: Delta**2 Xi s < W**2.
 
     References
     ----------
@@ -56,8 +66,8 @@ def gaussian_bath_volume(
     >>> int(gaussian_bath_rate(n, bath, Xi=0.6, s=0.5).ln.argmax())
     1
     """
-    product = np.log(np.asarray(Xi) * np.asarray(s) / (2 if as_printed else 1))
-    return np.asarray((2 * bath.mismatch + product) / (2 * np.asarray(s)))
+    ln = np.log(Xi) + (0.0 if as_in_section_2 else np.log(s)) - (np.log(2.0) if as_printed else 0)
+    return np.asarray((2 * bath.mismatch + ln) / (2 * np.asarray(s)))
 
 
 def lorentzian_bath_rate(n: Number, bath: NarrowBath, Xi: Number, K: Number) -> LogArray:

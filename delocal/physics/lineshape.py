@@ -131,7 +131,8 @@ def cosine_transform(
     Returns
     -------
     Array
-        S; its integral over all real frequencies is pi.
+        S; its integral over all real frequencies is pi. NaN where omega or J exceeds Gamma_b by
+        300 decades.
 
     References
     ----------
@@ -150,23 +151,24 @@ def cosine_transform(
     )
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _transform(omega: Any, Gamma_b: Any, J: Any, A: Any, d: Any) -> Any:
     S = np.empty(omega.size)
     for i in range(omega.size):
         # In units of Gamma_b the echo has two parameters left.
-        S[i] = _one(omega[i] / Gamma_b[i], math.log(J[i] / Gamma_b[i]), A[i], d[i]) / Gamma_b[i]
+        ln_J = math.log(J[i]) - math.log(Gamma_b[i])
+        S[i] = _one(omega[i] / Gamma_b[i], ln_J, A[i], d[i]) / Gamma_b[i]
     return S
 
 
-@njit(nogil=True, cache=True)
+@njit(nogil=True, cache=True, error_model="numpy")
 def _one(omega: float, ln_J: float, A: float, d: float) -> Any:
     """Return the transform for Gamma_b = 1: in three parts, that meet at the kinks."""
     kink, saturated = math.exp(A ** (-1.0 / d) - ln_J), 1.0
-    if omega == math.inf:
-        return 0.0
     if kink >= saturated:  # n_fast = 1 throughout
         return 1.0 / (1.0 + omega * omega)
+    if kink == 0.0 or omega == math.inf:
+        return math.nan
     total = _decay_from(0.0, omega, 1.0) - _decay_from(kink, omega, 1.0)
     values, start = np.empty(POINTS), kink
     while start < saturated:
@@ -175,6 +177,8 @@ def _one(omega: float, ln_J: float, A: float, d: float) -> Any:
             return total
         slope = n + d * (n / A) ** (1.0 - 1.0 / d) * A  # d(n t)/dt
         end = min(2.0 * start, start + STEP / slope, saturated)
+        if end == start:  # the echo is over at once
+            return total
         for k in range(POINTS):
             t = 0.5 * (start + end) + 0.5 * (end - start) * NODES[k]
             values[k] = math.exp(-t * at_least_one(ln_J + math.log(t), A, d))

@@ -41,7 +41,7 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
         numbers = {
             "volume": baths.rearranged_volume(bath, s),
             "dot_order": baths.dot_order(bath, K),
-            "gaussian_volume": spectra.gaussian_bath_volume(bath, Xi / s, s),
+            "gaussian_volume": spectra.gaussian_bath_volume(bath, Xi, s, as_in_section_2=True),
             "lorentzian_order": spectra.lorentzian_bath_order(bath, Xi, K),
         }
     return {
@@ -55,7 +55,7 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
 
 
 def _rates(bath: NarrowBath, xi: Any, Xi: Any, s: Any, d: Any, K: Any) -> dict[str, LogArray]:
-    volume = np.maximum(spectra.gaussian_bath_volume(bath, Xi / s, s), 1.0)
+    volume = np.maximum(spectra.gaussian_bath_volume(bath, Xi, s, as_in_section_2=True), 1.0)
     order = np.fmax(spectra.lorentzian_bath_order(bath, Xi, K), 1.0)
     return {
         "Gamma_a": baths.long_hop_rate(bath, xi, d),
@@ -65,7 +65,7 @@ def _rates(bath: NarrowBath, xi: Any, Xi: Any, s: Any, d: Any, K: Any) -> dict[s
         "Gamma_c": baths.many_quanta_rate(bath, s),
         "Gamma_c_printed": baths.many_quanta_rate(bath, s, second_form=True),
         "Gamma_dot": baths.dot_rate(bath, Xi, K),
-        "Gamma_gaussian": spectra.gaussian_bath_rate(volume, bath, Xi / s, s),
+        "Gamma_gaussian": spectra.gaussian_bath_rate(volume, bath, Xi, s, as_in_section_2=True),
         "Gamma_lorentzian": spectra.lorentzian_bath_rate(order, bath, Xi, K),
     }
 
@@ -95,7 +95,7 @@ RATES = {
     "Gamma_gaussian": (
         "rate of the best rearrangement in a Gaussian band",
         "Eqs. (A1), (A2)",
-        "of one spin at least; with the matrix element of Sec. II, Xi/s for Xi",
+        "of one spin at least; with the matrix element of Sec. II",
     ),
     "Gamma_lorentzian": (
         "rate of the best transition of a dot in a Lorentzian band",
