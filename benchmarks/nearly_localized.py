@@ -20,7 +20,7 @@ def rows(cells: int = 100_000, peer: int = 300, repeats: int = 5) -> list[Row]:
     """Return cells per second of one core for Gamma(E3), and the ratio to scipy's brentq.
 
     The peer solves the same equation for the same unknown, ln Gamma, cell by cell, with the sum
-    over m in numpy and the bracket that this package computes by hand, exp(-60) to 10. Both are
+    over m in numpy, between exp(-60) and 10. Both are
     timed by the processor, alternating, the best of `repeats`; compiled before.
     """
     eps, gamma = _points(cells)
