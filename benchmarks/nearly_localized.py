@@ -20,17 +20,17 @@ def rows(cells: int = 100_000, peer: int = 300, repeats: int = 5) -> list[Row]:
     """Return cells per second of one core for Gamma(E3), and the ratio to scipy's brentq.
 
     The peer solves the same equation for the same unknown, ln Gamma, cell by cell, with the sum
-    over m in numpy, between exp(-60) and 10. Both are
-    timed by the processor, alternating, the best of `repeats`; compiled before.
+    over m in numpy and Gamma between exp(-60) and 10. Both are timed in seconds of the processor,
+    alternating, the best of `repeats`; compiled before.
     """
     eps, gamma = _points(cells)
     dots = CoupledDots.of(eps, gamma)
     linewidth(dots)
     mine, theirs = float("inf"), float("inf")
+    some = slice(None, None, max(cells // peer, 1))
     for _ in range(repeats):
         mine = min(mine, _seconds(lambda: linewidth(dots)) / cells)
-        some = slice(None, None, max(cells // peer, 1))
-        of_peer = _seconds(lambda some=some: one_by_one(eps[some], gamma[some]))  # type: ignore[misc]
+        of_peer = _seconds(lambda: one_by_one(eps[some], gamma[some]))
         theirs = min(theirs, of_peer / eps[some].size)
     return [
         Row("Gamma(E3), cells per second and core", 1 / mine, 2e5, "higher", COMMAND),

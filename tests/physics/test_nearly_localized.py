@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+from benchmarks.nearly_localized import one_by_one
 from delocal.physics import dot_temperature, dot_windows, nearly_localized
 from delocal.physics.coupled_dots import CoupledDots, eps_of_x
 from delocal.physics.critical_law import fit_critical_law, local_exponent
@@ -141,6 +142,12 @@ def test_roots_are_those_of_another_solver():
         cell = one(dots, i)
         root = brentq(lambda ln, of=cell: float(decay_sum(of, np.exp(ln))) - 1, -80, 8, xtol=1e-14)
         assert float(found.Gamma.ln[i]) == pytest.approx(root, abs=1e-9)
+
+
+def test_the_peer_of_the_benchmark_finds_the_same():
+    eps, gamma = np.linspace(0.05, 0.8, 20), np.linspace(0.05, 0.2, 20)
+    ln = linewidth(CoupledDots.of(eps, gamma)).Gamma.ln
+    np.testing.assert_allclose(ln, one_by_one(eps, gamma), rtol=0, atol=1e-12)
 
 
 def test_several_roots_lie_close_to_gamma_and_the_largest_is_taken():

@@ -39,7 +39,7 @@ def draw_lineshape(trees: Trees) -> Drawn:
         name="transform of the echo, (10)",
     )
     for name, label, style in (
-        ("S_12", "approximation (12)", {"color": PALETTE[3]}),
+        ("S_12", "approximation (12)", {"color": PALETTE[3], "simplify": False}),
         ("S_lorentzian", "Lorentzian of the central width", {"color": PALETTE[7], "dash": "dash"}),
     ):
         figure.add_scatter(x=omega, y=ds[name].values, name=label, line=style)
@@ -71,7 +71,10 @@ def draw_boundary(trees: Trees) -> Drawn:
     for i, N in enumerate(ds.N.values):
         of_N = ds.sel(N=N)
         figure.add_scatter(
-            x=of_N.x.values, y=of_N.gamma_c.values, name=f"N = {N:g}", line={"color": PALETTE[i]}
+            x=of_N.x.values,
+            y=of_N.gamma_c.values,
+            name=f"N = {N:g}",
+            line={"color": PALETTE[i], "simplify": False},
         )
     ten = ds.sel(N=10)
     distance = 1 / ten.Xi - np.log(float(ten.K))
@@ -147,9 +150,10 @@ def draw_two_couplings(trees: Trees) -> Drawn:
         f"number of levels, at x = {_x_c(weak):.3f} for gamma = 1e-4 and {_x_c(strong):.4f} for "
         f"1e-2. For gamma = 1e-4 the window of validity (27) is empty: N K^-N = {spacing:.2e} "
         f"exceeds gamma, and {int(weak.in_linewidth_window.sum())} of {weak.sizes['eps']} points "
-        f"lie within; for 1e-2 {int(strong.in_linewidth_window.sum())} do. The paper finds the saddle "
-        "point more accurate for the weaker coupling; relative to the solution it is not: at x = 1 "
-        f"it is {_over(weak):.2f} of what is drawn for 1e-4, {_over(strong):.2f} for 1e-2."
+        f"lie within; for 1e-2 {int(strong.in_linewidth_window.sum())} do. The paper finds the "
+        "saddle point more accurate for the weaker coupling; relative to the solution it is "
+        f"not: of what is drawn at x = 1 it is {_over(weak):.2f} for 1e-4 and {_over(strong):.2f} "
+        "for 1e-2."
     )
     figure.update_xaxes(title="Xi ln K - 1", range=[-0.05, 2.0])
     figure.update_yaxes(title="-1/ln(Gamma/delta_m)", range=[0, 0.2])
@@ -397,7 +401,7 @@ reproductions = (
         title="How the linewidth vanishes at the transition",
         source=f"{PAPER}, Fig. 7",
         requests={
-            "wide": _request({"eps": {"linspace": [0.0485, 0.5, 904]}}, LIKE_FIG7),
+            "wide": _request({"eps": {"linspace": [0.0485, 0.65, 1204]}}, LIKE_FIG7),
             "near": _request(
                 {"eps": [EPS_C + by for by in np.geomspace(1e-8, 0.3, 61).tolist()]}, LIKE_FIG7
             ),
