@@ -23,6 +23,7 @@ from delocal.physics.saddle_point import (
     leading_order,
     saddle_point_linewidth,
     saddle_point_order,
+    single_dot_linewidth,
 )
 
 ROWS = json.loads((Path(__file__).parent / "reference" / "gn.json").read_text())["entries"]
@@ -309,6 +310,8 @@ def test_closed_forms_stand_where_they_are_said_to():
     assert C5[0] < 1e-60
     holds = dot_windows.saddle_point_holds(dots)
     assert (C5[~holds] < 0.75).all()
+    single = single_dot_linewidth(dots).value / E3
+    assert single[2] == pytest.approx(0.12, abs=5e-3)  # (21) lacks the prefactors of (C5)
     printed = saddle_point_linewidth(dots, as_printed=True).value / E3
     np.testing.assert_allclose(printed, [0.94, 1.69, 2.06, 2.02, 2.16, 2.26, 2.20], rtol=4e-3)
     mended = saddle_point_linewidth(dots).value / E3
