@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from benchmarks import finder, hot_cold, kernel, network, queries, sweep
+from benchmarks import finder, hot_cold, kernel, nearly_localized, network, queries, sweep
 from benchmarks.report import Row, publish
 from validation import finder as large_finder
 from validation import scaling
@@ -22,8 +22,9 @@ SMALL = (3, 4, 70, 70)
         lambda: finder.rows(2000, 3000, 4000, systems=3, repeats=1),
         lambda: network.rows(spins=20_000, pseudospins=2_000, repeats=1),
         lambda: hot_cold.rows(cells=200, peer_cells=20, repeats=1),
+        lambda: nearly_localized.rows(cells=2000, peer=20, repeats=1),
     ],
-    ids=["kernel", "sweep", "queries", "finder", "network", "hot-cold"],
+    ids=["kernel", "sweep", "queries", "finder", "network", "hot-cold", "nearly-localized"],
 )
 def test_the_benchmarks_run(rows):
     found = rows()
