@@ -8,7 +8,7 @@ from typing import Any
 from pydantic import BaseModel, Field
 
 from delocal.service.ledger import SweepRecord
-from delocal.service.states import SweepState
+from delocal.service.states import Priority, SweepState
 from delocal.service.sweeps import Estimate
 
 
@@ -24,6 +24,7 @@ class SweepStatus(BaseModel):
     core_seconds: float = Field(description="spent so far")
     created: datetime
     finished: datetime | None
+    priority: Priority
     request: dict[str, Any]
     links: dict[str, str]
 
@@ -41,6 +42,7 @@ class SweepStatus(BaseModel):
             core_seconds=record.seconds,
             created=datetime.fromtimestamp(record.created, UTC),
             finished=datetime.fromtimestamp(record.finished, UTC) if record.finished else None,
+            priority=record.priority,
             request=record.request,
             links={
                 "self": here,

@@ -8,23 +8,26 @@ import time
 import traceback
 import uuid
 from collections import Counter, deque
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import structlog
 
 from delocal.service.ledger import Lease, Ledger
+from delocal.service.states import Priority
 from delocal.workers.block import Task, store_failed_block
+from delocal.workers.careful import WorkerDied
 from delocal.workers.evaluated import failure_of
 from delocal.workers.local import ClusterLost, Executor, Outcome
-from delocal.workers.plan import Part, Plan, model_of
+from delocal.workers.plan import Plan, model_of
 from delocal.workers.store import Receipt, SweepStore
 
 log = structlog.get_logger()
 
-TASK_SECONDS = 1.0  # a task this long hides what Dask costs, and is not much to lose
-TASKS_PER_SLOT = 3  # in flight: enough to keep a worker busy, few enough to stay fair
-ATTEMPTS = 3  # then a block is stored as failed
+TASK_SECONDS = 0.5  # a task this long hides what Dask costs, and is not much to lose
+TASKS_PER_SLOT = 2  # in flight: enough to keep a worker busy, few enough to stay fair
+ATTEMPTS = 3  # then a block is stored as failed, or, if it kills workers, gone through with care
+POISONED = 10  # cells of a block that may each kill a worker before it is given up
 LEASE_SECONDS = 10.0  # after a crash, another service waits this long
 RENEW_SECONDS = 2.0
 STORES_KEPT = 256  # plans kept in memory, each with its axes
@@ -143,12 +146,17 @@ class Dispatcher:
         active = self._ledger.active()
         self._end_unwanted(active)
         self._turn = deque([s for s in self._turn if s in active])
-        self._turn.extend(s for s in active if s not in self._turn)
+        self._turn.extendleft(s for s in active if s not in self._turn)  # new ones come first
         window = TASKS_PER_SLOT * self._executor.slots if active else 0
         while self._turn and self.in_flight < window and not self._stopping.is_set():
             sweep_id = self._turn.popleft()
-            if self._submit_one(sweep_id):
+            if all(self._submit_one(sweep_id) for _ in range(self._turns(active, sweep_id))):
                 self._turn.append(sweep_id)
+
+    def _turns(self, active: Mapping[str, Priority], sweep_id: str) -> int:
+        """Return how many tasks a sweep may submit in its turn: all it likes if it is alone."""
+        least = min(priority.turns for priority in active.values())
+        return max(1, active[sweep_id].turns // least) if len(active) > 1 else 1
 
     def _end_unwanted(self, active: Collection[str]) -> None:
         """Ask tasks to end whose sweep was cancelled, by whichever service."""
@@ -160,6 +168,8 @@ class Dispatcher:
     def _submit_one(self, sweep_id: str) -> bool:
         try:
             plan = self.store(sweep_id).plan
+            for part in plan.parts:
+                model_of(part)  # ValueError if this installation has another version
             number = self._blocks_per_task(plan)
         except (ValueError, KeyError, OSError) as error:
             if isinstance(error, ClusterLost):
@@ -173,7 +183,8 @@ class Dispatcher:
         self._in_flight[sweep_id] += 1
         try:
             root = str(self.store(sweep_id).root.resolve())
-            task = Task(root, plan.digest, lease.model, lease.blocks)
+            careful = lease.attempt > ATTEMPTS
+            task = Task(root, plan.digest, lease.model, lease.blocks, careful)
             self._executor.submit(task, lambda _, outcome: self._outcomes.put((lease, outcome)))
         except Exception as error:  # it was not sent: the blocks go back
             self._outcomes.put((lease, error))
@@ -185,26 +196,33 @@ class Dispatcher:
         record = self._ledger.sweep(plan.sweep_id)
         done, left = (record.blocks_done, record.blocks - record.blocks_done) if record else (0, 1)
         if record and done:  # what its own blocks cost says more than any other sweep
-            seconds = record.seconds / done
+            seconds: float | None = record.seconds / done
         else:
-            seconds = max(self._seconds_per_block(part) for part in plan.parts)
+            seconds = self._seconds_per_block(plan)
+        if seconds is None:
+            return 1  # nobody knows yet
         share = -(-left // (2 * max(1, self._executor.slots)))
         return max(1, min(round(TASK_SECONDS / max(seconds, 1e-6)), share))
 
-    def _seconds_per_block(self, part: Part) -> float:
-        """Return what a block of a part should cost; summaries cost next to nothing."""
-        if part.role == "summary":
-            return 0.0
-        known = self._ledger.seconds_per_cell(part.model, part.version)
-        return (known or model_of(part).seconds_per_cell) * part.grid.size / len(part.blocks)
+    def _seconds_per_block(self, plan: Plan) -> float | None:
+        """Return what the dearest blocks cost in other sweeps; None for a model new here."""
+        found = []
+        for part in plan.parts:
+            if part.role != "summary":
+                cell = self._ledger.seconds_per_cell(part.model, part.version)
+                if cell is None:
+                    return None
+                found.append(cell * part.grid.size / len(part.blocks))
+        return max(found)
 
     def _settle_failure(self, lease: Lease, error: BaseException) -> None:
         """Give the blocks of a failed task back; one that failed too often is stored as failed."""
         what = "".join(traceback.format_exception_only(error)).strip()
         log.warning("task failed", sweep=lease.sweep_id, blocks=len(lease.blocks), error=what)
         lost = isinstance(error, ClusterLost)
+        most = ATTEMPTS + (POISONED if isinstance(error, WorkerDied) else 0)
         for block in lease.blocks:
-            if not lost and self._ledger.attempts(lease.sweep_id, lease.model, block) >= ATTEMPTS:
+            if not lost and self._ledger.attempts(lease.sweep_id, lease.model, block) >= most:
                 receipt = self._failed_receipt(lease, block, error)
                 plan = self.store(lease.sweep_id).plan
                 self._ledger.give_up(plan, self.owner, receipt, what)

@@ -23,7 +23,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from delocal.service.stages import initial_state, skip_rest, wake_summaries, want_more
-from delocal.service.states import MOVES, BlockState, SweepState
+from delocal.service.states import MOVES, BlockState, Priority, SweepState
 from delocal.service.tables import blocks, costs, events, failures, sweeps
 from delocal.workers.plan import Part, Plan
 from delocal.workers.store import Receipt
@@ -46,6 +46,7 @@ class SweepRecord:
     seconds: float
     created: float
     finished: float | None
+    priority: Priority = Priority.NORMAL
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Lease:
     sweep_id: str
     model: str
     blocks: tuple[int, ...]
+    attempt: int = 1
 
 
 class Ledger:
@@ -94,6 +96,7 @@ class Ledger:
         name: str,
         tags: Sequence[str],
         request: Mapping[str, Any],
+        priority: Priority = Priority.NORMAL,
         owner: str | None = None,
         until: float | None = None,
     ) -> bool:
@@ -114,6 +117,7 @@ class Ledger:
             "blocks_done": 0,
             "seconds": 0.0,
             "created": time.time(),
+            "priority": priority,
         }
         with self._write() as db:
             if not self._insert_new(db, sweep):
@@ -155,15 +159,15 @@ class Ledger:
         with self._read() as db:
             return [_record(dict(row)) for row in db.execute(query).mappings()]
 
-    def active(self) -> list[str]:
-        """Return the ids of the sweeps that want work, the oldest first."""
+    def active(self) -> dict[str, Priority]:
+        """Return the priorities of the sweeps that want work by their id, the oldest first."""
         query = (
-            sa.select(sweeps.c.id)
+            sa.select(sweeps.c.id, sweeps.c.priority)
             .where(sweeps.c.state.in_([SweepState.QUEUED, SweepState.RUNNING]))
             .order_by(sweeps.c.number)
         )
         with self._read() as db:
-            return list(db.scalars(query))
+            return {row.id: Priority(row.priority) for row in db.execute(query)}
 
     def lease(self, sweep_id: str, owner: str, limit: int, until: float) -> Lease | None:
         """Take up to `limit` blocks that are queued or whose lease ran out, all of one model.
@@ -202,7 +206,7 @@ class Ledger:
                 )
             )
             self._move(db, sweep_id, SweepState.RUNNING, SweepState.QUEUED)
-        return Lease(sweep_id, model, tuple(taken))
+        return Lease(sweep_id, model, tuple(taken), attempt + 1)
 
     def renew(self, owner: str, until: float) -> None:
         """Prolong every lease of `owner`."""
@@ -474,7 +478,8 @@ def _engine(url: str) -> Engine:
 
 
 def _record(row: Mapping[str, Any]) -> SweepRecord:
-    return SweepRecord(**{**row, "state": SweepState(row["state"])})
+    kinds = {"state": SweepState(row["state"]), "priority": Priority(row["priority"])}
+    return SweepRecord(**{**row, **kinds})
 
 
 def _these(sweep_id: str, model: str, taken: Sequence[int]) -> list[sa.ColumnElement[bool]]:

@@ -25,6 +25,7 @@ from delocal.physics.model import Model
 from delocal.physics.models import load_models
 from delocal.service.axes import QUOTE, Axis, AxisInput, Number, zip_onto
 from delocal.service.errors import Problem, RequestError, did_you_mean
+from delocal.service.states import Priority
 from delocal.workers.dataset import default_options
 from delocal.workers.grid import COMPARISONS, Dimension, Exclusion, Grid
 from delocal.workers.keys import content_key
@@ -135,6 +136,9 @@ class SweepRequest(BaseModel):
         default_factory=lambda: SamplingRequest(), description="replicas of Monte Carlo cells"
     )
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of the random numbers")
+    priority: Priority = Field(
+        default=Priority.NORMAL, description="turns beside other sweeps: 1, 3 or 9 in a round"
+    )
     name: str = Field(default="", max_length=200)
     tags: tuple[str, ...] = ()
 

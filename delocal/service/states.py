@@ -20,6 +20,19 @@ class SweepState(StrEnum):
         return self in (SweepState.DONE, SweepState.FAILED, SweepState.CANCELLED)
 
 
+class Priority(StrEnum):
+    """How many turns a sweep gets beside others."""
+
+    LOW = "low"
+    NORMAL = "normal"
+    HIGH = "high"
+
+    @property
+    def turns(self) -> int:
+        """Tasks in a round in which a low one gets one."""
+        return {Priority.LOW: 1, Priority.NORMAL: 3, Priority.HIGH: 9}[self]
+
+
 class BlockState(StrEnum):
     """Where a block stands; it is done only after its data are written and checked.
 

@@ -73,6 +73,7 @@ class Sweeps:
             plan,
             name=request.name,
             tags=request.tags,
+            priority=request.priority,
             request=request.model_dump(mode="json", exclude_defaults=True),
             owner=self._dispatcher.owner if here else None,
             until=time.time() + INLINE_LEASE if here else None,

@@ -22,6 +22,7 @@ sweeps = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("finished", sa.Float),
+    sa.Column("priority", sa.String(16), nullable=False, server_default="normal"),
 )
 blocks = sa.Table(
     "blocks",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -13,13 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from delocal.physics.model import Cancelled, CancelToken, Model, Status, never
+from delocal.workers.careful import Journal
 from delocal.workers.dataset import Layout
 from delocal.workers.evaluated import (
     FAILURES_KEPT,
     Evaluated,
+    Walk,
     blank,
     blank_excluded,
     counts_of,
+    every,
     failure_of,
     variables_of,
 )
@@ -33,12 +36,16 @@ SEGMENT_SECONDS = 0.05  # between two looks at whether anybody still wants it
 
 @dataclass(frozen=True)
 class Task:
-    """Some blocks of one model of one sweep: what is sent to a worker, a few hundred bytes."""
+    """Some blocks of one model of one sweep: what is sent to a worker, a few hundred bytes.
+
+    A task is `careful` if its blocks killed workers before; see `delocal.workers.careful`.
+    """
 
     root: str
     digest: str
     model: str
     blocks: tuple[int, ...]
+    careful: bool = False
 
 
 def run_task(task: Task, cancelled: CancelToken = never) -> list[Receipt]:
@@ -51,13 +58,20 @@ def run_task(task: Task, cancelled: CancelToken = never) -> list[Receipt]:
     receipts: list[Receipt] = []
     try:
         for block in task.blocks:
-            receipts.append(run_block(store, task.model, block, cancelled))
+            receipts.append(run_block(store, task.model, block, cancelled, careful=task.careful))
     except Cancelled:
         pass  # what was done before is kept
     return receipts
 
 
-def run_block(store: SweepStore, name: str, block: int, cancelled: CancelToken = never) -> Receipt:
+def run_block(
+    store: SweepStore,
+    name: str,
+    block: int,
+    cancelled: CancelToken = never,
+    *,
+    careful: bool = False,
+) -> Receipt:
     """Evaluate and store one block; one that is stored already and intact is not repeated.
 
     Raises Cancelled where ``cancelled()`` is true; nothing of the block is stored then.
@@ -67,7 +81,10 @@ def run_block(store: SweepStore, name: str, block: int, cancelled: CancelToken =
     if stored is not None:
         return stored
     began = time.perf_counter()
-    evaluated = evaluate(store, part, block, cancelled)
+    if careful and part.role != "summary":
+        evaluated = _evaluate_carefully(store, part, block, cancelled)
+    else:
+        evaluated = evaluate(store, part, block, cancelled)
     checksum = store.write(name, block, evaluated.arrays)
     receipt = Receipt(
         name,
@@ -94,6 +111,24 @@ def evaluate(
     return evaluate_block(part, block, cancelled)
 
 
+def _evaluate_carefully(
+    store: SweepStore, part: Part, block: int, cancelled: CancelToken
+) -> Evaluated:
+    """Evaluate a block cell by cell, without those that killed a worker."""
+    with Journal.of(store.root / "journals" / part.name / f"{block:07d}.json") as journal:
+        if part.role == "replicas":
+            evaluated = evaluate_replicas(part, block, cancelled, journal.cells)
+        else:
+            evaluated = evaluate_block(part, block, cancelled, journal.cells)
+        box = part.blocks.box(block)
+
+        def point(cell: tuple[int, ...]) -> Mapping[str, float]:
+            return part.grid.point(tuple(s.start + i for s, i in zip(box, cell, strict=True)))
+
+        failures = (*evaluated.failures, *journal.failures(point))
+        return replace(evaluated, failures=failures[:FAILURES_KEPT])
+
+
 def store_failed_block(store: SweepStore, model: str, block: int, error: BaseException) -> Receipt:
     """Store a block that nobody could evaluate: NaN, with every cell `failed`."""
     part = store.plan.part(model)
@@ -108,8 +143,10 @@ def store_failed_block(store: SweepStore, model: str, block: int, error: BaseExc
     return receipt
 
 
-def evaluate_block(part: Part, block: int, cancelled: CancelToken = never) -> Evaluated:
-    """Evaluate the cells of one block, in segments of about `SEGMENT_SECONDS`.
+def evaluate_block(
+    part: Part, block: int, cancelled: CancelToken = never, walk: Walk | None = None
+) -> Evaluated:
+    """Evaluate the cells of one block, in segments of about `SEGMENT_SECONDS`, or along a `walk`.
 
     A cell that raises is a result: if a segment raises, its cells are evaluated one by one, and
     those at fault are stored as NaN with status `failed` and their traceback. Raises Cancelled
@@ -120,11 +157,16 @@ def evaluate_block(part: Part, block: int, cancelled: CancelToken = never) -> Ev
     arrays = blank(model, layout, Status.FAILED)
     failures: list[Mapping[str, Any]] = []
     shape = tuple(layout.sizes.values())
-    segments = Blocks(shape, block_shape(shape, round(SEGMENT_SECONDS / model.seconds_per_cell)))
-    for segment in segments:
-        if cancelled():
-            raise Cancelled
-        _evaluate_segment(model, part, box, segments.box(segment), layout, arrays, failures)
+    if walk is None:
+        cells = round(SEGMENT_SECONDS / model.seconds_per_cell)
+        segments = Blocks(shape, block_shape(shape, cells))
+        for segment in segments:
+            if cancelled():
+                raise Cancelled
+            _evaluate_segment(model, part, box, segments.box(segment), layout, arrays, failures)
+    else:
+        mesh, wanted = part.grid.mesh(box), walk(~part.grid.excluded(box))
+        arrays = _cell_by_cell(model, part, layout, mesh, wanted, failures, (0,) * len(shape))
     blank_excluded(model, layout, arrays, part.grid.excluded(box))
     return Evaluated(arrays, counts_of(arrays["status"]), tuple(failures))
 
@@ -147,9 +189,9 @@ def _evaluate_segment(
     try:
         results = model.evaluate(mesh, part.options)
     except Exception:
-        excluded = part.grid.excluded(inner)
+        wanted = every(~part.grid.excluded(inner))
         origin = tuple(side.start for side in segment)
-        found = _cell_by_cell(model, part, own, mesh, excluded, failures, origin)
+        found = _cell_by_cell(model, part, own, mesh, wanted, failures, origin)
     else:
         found = {v.name: own.fit(v, results[v.name]) for v in variables_of(model, layout)}
     for variable in variables_of(model, layout):
@@ -161,7 +203,7 @@ def _cell_by_cell(
     part: Part,
     layout: Layout,
     mesh: Mapping[str, NDArray[Any]],
-    excluded: NDArray[np.bool_],
+    wanted: Iterator[tuple[int, ...]],
     failures: list[Mapping[str, Any]],
     origin: tuple[int, ...],
 ) -> dict[str, NDArray[Any]]:
@@ -169,7 +211,7 @@ def _cell_by_cell(
     full = {name: np.broadcast_to(values, shape) for name, values in mesh.items()}
     arrays = blank(model, layout, Status.FAILED)
     single = Layout(dict.fromkeys(layout.sizes, 1), layout.varies, layout.extra)
-    for cell in map(tuple, np.argwhere(~excluded).tolist()):
+    for cell in wanted:
         point = {name: values[cell] for name, values in full.items()}
         try:
             values = model.evaluate(point, part.options)

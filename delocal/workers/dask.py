@@ -12,10 +12,11 @@ import time
 from typing import Any
 
 import dask
-from distributed import CancelledError, Client, Future, LocalCluster
+from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster
 from distributed.comm.core import CommClosedError
 
 from delocal.workers.block import Task, run_task
+from delocal.workers.careful import WorkerDied
 from delocal.workers.local import ClusterLost, Done, Outcome
 from delocal.workers.store import Receipt
 
@@ -167,6 +168,8 @@ def _outcome(future: Future) -> Outcome:
         receipts: Outcome = future.result()
     except (CancelledError, CommClosedError) as error:  # what a lost scheduler leaves behind
         return ClusterLost(str(error))
+    except KilledWorker as error:
+        return WorkerDied(str(error))
     except Exception as error:
         return error
     return receipts

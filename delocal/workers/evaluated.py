@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,6 +13,8 @@ from numpy.typing import NDArray
 from delocal.physics.model import Model, Status, Variable
 from delocal.workers.dataset import Layout
 
+Walk = Callable[[NDArray[np.bool_]], Iterator[tuple[int, ...]]]
+"""How the cells of a mask are gone through, one by one."""
 FAILURES_KEPT = 100  # tracebacks kept of one block; every failed cell is counted
 
 
@@ -24,6 +26,11 @@ class Evaluated:
     counts: Mapping[str, int]
     failures: tuple[Mapping[str, Any], ...]
     unfinished: bool = False
+
+
+def every(wanted: NDArray[np.bool_]) -> Iterator[tuple[int, ...]]:
+    """Yield the places where `wanted` is true, in their order."""
+    yield from map(tuple, np.argwhere(wanted).tolist())
 
 
 def failure_of(

@@ -17,9 +17,11 @@ from delocal.workers.dataset import Layout
 from delocal.workers.evaluated import (
     FAILURES_KEPT,
     Evaluated,
+    Walk,
     blank,
     blank_excluded,
     counts_of,
+    every,
     failure_of,
     variables_of,
 )
@@ -36,7 +38,9 @@ def cell_key(part: Part, point: Mapping[str, float], seed: int) -> str:
     return content_key([part.model, part.version, dict(point), dict(part.options), seed])
 
 
-def evaluate_replicas(part: Part, block: int, cancelled: CancelToken = never) -> Evaluated:
+def evaluate_replicas(
+    part: Part, block: int, cancelled: CancelToken = never, walk: Walk = every
+) -> Evaluated:
     """Compute the replicas of one block, each from the random numbers of its cell and index.
 
     Raises Cancelled where ``cancelled()`` is true.
@@ -46,7 +50,7 @@ def evaluate_replicas(part: Part, block: int, cancelled: CancelToken = never) ->
     excluded = part.grid.excluded(box)
     arrays = blank(model, layout, Status.FAILED)
     failures: list[Mapping[str, Any]] = []
-    for place in map(tuple, np.argwhere(~excluded).tolist()):
+    for place in walk(~excluded):
         index = tuple(side.start + i for side, i in zip(box, place, strict=True))
         if cancelled():
             raise Cancelled

@@ -2,15 +2,18 @@
 
 import threading
 import time
+from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from delocal.service import dispatcher as dispatching
 from delocal.service.dispatcher import TASKS_PER_SLOT, Dispatcher
 from delocal.service.ledger import Ledger
 from delocal.service.request import SweepRequest
-from delocal.service.states import SweepState
+from delocal.service.states import Priority, SweepState
 from delocal.workers.block import Task, run_block, run_task
+from delocal.workers.careful import WorkerDied
 from delocal.workers.local import ClusterLost, LocalExecutor, run_plan
 from delocal.workers.store import Receipt, SweepStore
 
@@ -46,11 +49,11 @@ def start(ledger, tmp_path):
         dispatcher.stop()
 
 
-def enter(ledger, tmp_path, plan):
+def enter(ledger, tmp_path, plan, **more):
     (tmp_path / "sweeps").mkdir(exist_ok=True)
     store = SweepStore(tmp_path / "sweeps" / plan.sweep_id)
     store.create(plan)
-    ledger.add(plan, name="", tags=[], request={})
+    ledger.add(plan, name="", tags=[], request={}, **more)
     return store
 
 
@@ -166,7 +169,12 @@ def test_two_dispatchers_on_one_ledger_do_each_block_once(ledger, tmp_path, star
 def test_a_small_sweep_does_not_wait_for_a_large_one(ledger, tmp_path, start):
     large, small = plan(cells=300, block_cells=1), plan(t=0.03)
     enter(ledger, tmp_path, large)
-    start(ThreadExecutor(lambda task: (time.sleep(0.02 * len(task.blocks)), run_task(task))[1]))
+
+    def slowly(task):
+        time.sleep(0.02 * len(task.blocks))
+        return [replace(receipt, seconds=0.02) for receipt in run_task(task)]
+
+    start(ThreadExecutor(slowly))
     time.sleep(0.2)
     enter(ledger, tmp_path, small)
     wait(ledger, small.sweep_id)
@@ -269,15 +277,92 @@ def test_a_sweep_of_a_model_that_is_gone_fails_with_the_reason(ledger, tmp_path,
     assert "needs model 'scaling' version 0" in event.data["error"]
 
 
-def test_tasks_take_about_a_second_and_leave_work_for_every_slot(ledger, tmp_path):
+def test_tasks_take_about_half_a_second_and_leave_work_for_every_slot(ledger, tmp_path):
     sweep = plan(cells=1000, block_cells=10)
     enter(ledger, tmp_path, sweep)
     dispatcher = Dispatcher(ledger, ThreadExecutor(), tmp_path / "sweeps")
     assert len(sweep.parts[0].blocks) == 125
+    assert dispatcher._blocks_per_task(sweep) == 1  # nobody knows what it costs
+    other = plan(t=0.05, cells=1000, block_cells=10)
+    enter(ledger, tmp_path, other)
+    lease = ledger.lease(other.sweep_id, dispatcher.owner, 1, time.time() + 60)
+    root = str(dispatcher.store(other.sweep_id).root)
+    ledger.record(
+        other,
+        dispatcher.owner,
+        "scaling",
+        run_task(Task(root, other.digest, "scaling", lease.blocks)),
+    )
     assert dispatcher._blocks_per_task(sweep) == 32  # cheap: a quarter for each of 2 slots
     lease = ledger.lease(sweep.sweep_id, dispatcher.owner, 1, time.time() + 60)
     root = str(dispatcher.store(sweep.sweep_id).root)
     receipts = run_task(Task(root, sweep.digest, "scaling", lease.blocks))
     slow = [Receipt(r.model, r.block, r.checksum, r.counts, 0.2) for r in receipts]
     ledger.record(sweep, dispatcher.owner, "scaling", slow)
-    assert dispatcher._blocks_per_task(sweep) == 5  # 0.2 s a block: five make a second
+    assert dispatcher._blocks_per_task(sweep) == 2  # 0.2 s a block: two make half a second
+
+
+def test_a_poisoned_cell_fails_alone(ledger, tmp_path, start):
+    """Whoever evaluates T number 7 dies; blocks of five cells, of which four are unharmed."""
+    deadly = plan().part("scaling").grid.point((7,))["T"]
+
+    def die(task):
+        if task.careful:
+            return careful_until_death(task, deadly)
+        cells = {int(b) * 5 + i for b in task.blocks for i in range(5)}
+        if 7 in cells:
+            raise WorkerDied("signal 9")
+        return run_task(task)
+
+    store = enter(ledger, tmp_path, plan())
+    start(ThreadExecutor(die))
+    sweep = wait(ledger, plan().sweep_id)
+    assert sweep.counts == {"done": 39, "failed": 1}
+    assert sweep.state == SweepState.DONE
+    [failure] = ledger.failures(plan().sweep_id)
+    assert failure["parameters"]["T"] == deadly
+    assert "WorkerDied" in failure["error"]
+    assert np.isfinite(store.open_model("scaling").R1.values).sum() == 39
+
+
+def careful_until_death(task, deadly):
+    """Run a careful task; at the deadly cell leave the journal as a dead process does."""
+    from delocal.workers import block as blocks
+
+    whole = blocks._cell_by_cell
+
+    def watched(model, part, layout, mesh, wanted, *rest):
+        def until():
+            for cell in wanted:
+                if np.ravel(mesh["T"])[cell[0]] == deadly:
+                    raise WorkerDied("signal 9")
+                yield cell
+
+        return whole(model, part, layout, mesh, until(), *rest)
+
+    blocks._cell_by_cell, tidy = watched, blocks.Journal.__exit__
+    blocks.Journal.__exit__ = lambda self, kind, *_: tidy(self, kind) if kind is None else None
+    try:
+        return run_task(task)
+    finally:
+        blocks._cell_by_cell, blocks.Journal.__exit__ = whole, tidy
+
+
+def test_turns_follow_the_priority(ledger, tmp_path, start):
+    plans = {Priority.HIGH: plan(t=0.01, cells=400), Priority.LOW: plan(t=0.03, cells=400)}
+    for priority, one in plans.items():
+        enter(ledger, tmp_path, one, priority=priority)
+    executor = ThreadExecutor(lambda task: (time.sleep(0.002), run_task(task))[1])
+    executor.slots = 1
+    dispatching_one_by_one(start, executor)
+    for one in plans.values():
+        wait(ledger, one.sweep_id)
+    first = [task.digest for task in executor.tasks[:60]]
+    assert first.count(plans[Priority.HIGH].digest) == pytest.approx(54, abs=4)  # 9 of 10
+    assert first.count(plans[Priority.LOW].digest) >= 3  # and nobody starves
+
+
+def dispatching_one_by_one(start, executor):
+    """Start a dispatcher whose tasks are single blocks."""
+    dispatcher = start(executor)
+    dispatcher._blocks_per_task = lambda plan: 1

@@ -177,7 +177,7 @@ def test_reading_does_not_wait_for_a_writer(ledger):
         writing.execute(sa.text("UPDATE sweeps SET name = 'busy'"))
         began = time.monotonic()
         assert ledger.sweep(ID).name == "test"
-        assert ledger.active() == [ID]
+        assert list(ledger.active()) == [ID]
         assert time.monotonic() - began < 1
 
 
