@@ -6,7 +6,7 @@ its law has the tail a(G) u**(-1-s), the sum is one of its terms, and a step tak
 
     (L_s a)(G) = K abs(G)**(2 s - 2) int dy r(1/G + y) a(y)
 
-with r the law of e - E + G_2 + ... + G_K. The largest eigenvalue K lambda(s) is K at s = 0, where
+with r the law of E - e - G_2 - ... - G_K. The largest eigenvalue K lambda(s) is K at s = 0, where
 L_s conserves probability, and lambda(s) = lambda(1 - s). So s = 1/2 is its minimum, and states
 become extended where K lambda(1/2) = 1.
 
@@ -39,6 +39,7 @@ from delocal.physics.solve import find_root
 Complex = NDArray[np.complex128]
 STEPS = 2000  # at most, of an iteration; about ten are needed near the transition
 TIGHT = 1e-14
+MOST_HALVINGS = 4
 
 
 @dataclass(frozen=True)
@@ -89,7 +90,8 @@ def eigenvalue(
     Returns
     -------
     float
-        NaN if an iteration does not settle, as happens at weak disorder near the band edge.
+        NaN if an iteration does not settle, or at a weak disorder (below 0.9 for the box) that
+        would take very large matrices.
 
     References
     ----------
@@ -102,7 +104,9 @@ def eigenvalue(
     (1.0, True)
     """
     mu = 1 - 2 * exponent
-    x, weights = _rule(law, resolution, _depth(mu))
+    if _halvings(law, W) > MOST_HALVINGS:
+        return np.nan
+    x, weights = _rule(law, resolution, _depth(mu), _halvings(law, W))
     k, D = x / W, weights / W * np.exp(-1j * E * x / W)
     g = _stationary(k, D, K)
     difference, total = _inversion_kernels(k, mu)
@@ -110,7 +114,7 @@ def eigenvalue(
     a = np.ones_like(D)
     before = 0.0
     for _ in range(STEPS):
-        a = _product(difference, D * a) + _product(total, np.conj(D * a))
+        a = _product(total, D * a) + _product(difference, np.conj(D * a))
         norm = float(np.sqrt((a.real**2 + a.imag**2).sum()))
         if abs(norm - before) <= TIGHT * norm:
             return K * norm
@@ -130,6 +134,8 @@ def stationary_transform(
 ) -> tuple[Array, Complex]:
     """Return k and g(k) = mean of exp(i k G), for real G of the stationary law, at k > 0.
 
+    Arguments as in `eigenvalue`; ever more k are needed the weaker the disorder.
+
     Examples
     --------
     >>> from delocal.physics.site_disorder import CAUCHY
@@ -138,7 +144,7 @@ def stationary_transform(
     >>> bool(abs(g - np.exp(-k * width)).max() < 1e-12)
     True
     """
-    x, weights = _rule(law, resolution, _depth(0.0))
+    x, weights = _rule(law, resolution, _depth(0.0), _halvings(law, W))
     k = x / W
     return k, _stationary(k, weights / W * np.exp(-1j * E * k), K)
 
@@ -198,11 +204,18 @@ def _depth(mu: float) -> int:
     return int(np.ceil(15 / (1 - abs(mu))))
 
 
+def _halvings(law: SiteDisorder, W: float) -> int:
+    """Return how often panels are halved so that J(2 sqrt(x x') / W) turns about once on each."""
+    return max(0, int(np.ceil(np.log2(np.sqrt(law.reach) / W))))
+
+
 @lru_cache(maxsize=64)
-def _rule(law: SiteDisorder, resolution: Resolution, depth: int) -> tuple[Array, Array]:
+def _rule(
+    law: SiteDisorder, resolution: Resolution, depth: int, halvings: int
+) -> tuple[Array, Array]:
     """Return nodes and weights for the characteristic function of e / W."""
     reach = law.reach * (resolution.reach if law.tapered else 1.0)
-    ends = graded_panels(reach, depth, resolution.stride)
+    ends = graded_panels(reach, depth, resolution.stride / 2**halvings)
     return product_rule(lambda x: law.transform(x, reach), ends, resolution.order)
 
 

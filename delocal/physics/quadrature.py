@@ -33,8 +33,8 @@ def graded_panels(reach: float, depth: int, stride: float) -> Array:
     """
     below = RATIO ** -np.arange(depth, -1, -1.0)
     number = int(np.ceil((np.sqrt(reach) - 1) / stride))
-    above = np.linspace(1.0, np.sqrt(reach), number + 1)[1:] ** 2
-    return np.concatenate([[0.0], below, above])
+    above = np.linspace(1.0, np.sqrt(reach), number + 1)[1:-1] ** 2
+    return np.concatenate([[0.0], below, above, [reach]])
 
 
 def product_rule(factor: Callable[[Array], Array], ends: Array, order: int) -> tuple[Array, Array]:
