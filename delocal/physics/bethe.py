@@ -156,8 +156,9 @@ def critical_disorder(K: int, E: float = 0.0, law: SiteDisorder = BOX) -> Thresh
     Parameters
     ----------
     K, E, law
-        As in `eigenvalue`. Outside the clean band, ``abs(E) >= 2 sqrt(K)``, states may extend
-        between two values of W, and none is given.
+        As in `eigenvalue`, ``abs(E) < K + 1``. There states are extended at weak disorder, also
+        beyond the clean band (Aizenman and Warzel 2011), as K lambda(1/2) = K abs(G) > 1 says at
+        W = 0. Further out they may extend between two values of W, and none is given.
 
     Examples
     --------
@@ -165,7 +166,7 @@ def critical_disorder(K: int, E: float = 0.0, law: SiteDisorder = BOX) -> Thresh
     >>> round(found.W_c, 5), found.error < 1e-5
     (18.16807, True)
     """
-    if not abs(E) < 2 * np.sqrt(K):
+    if not abs(E) < K + 1:
         return Threshold(np.nan, np.nan, Status.OUTSIDE_DOMAIN)
 
     def above(ln_W: Array, resolution: Resolution = NORMAL) -> Array:

@@ -226,12 +226,20 @@ def test_leading_order_is_the_best_estimate():
 
 
 def test_the_mobility_edge_moves_inwards_with_disorder():
-    E = np.array([0.0, 1.0, 2.0, 2.8])
+    E = np.array([0.0, 1.0, 2.0, 2.8, 2.99])
     W_c, _, _ = critical_disorders(2, E)
     assert (np.diff(W_c) < 0).all()
-    outside = critical_disorders(2, [2 * np.sqrt(2.0), 5.0, 1e300])
+    outside = critical_disorders(2, [3.0, 5.0, 1e300])
     assert (outside[2] == Status.OUTSIDE_DOMAIN).all()
     assert np.isnan(outside[0]).all()
+
+
+@pytest.mark.parametrize(("E", "extended"), [(2.9, True), (3.2, False)])
+def test_weak_disorder_delocalizes_up_to_K_plus_1(E, extended):
+    """At W = 0 and beyond the band edge, K lambda(1/2) = K G with G = (E - sqrt(E**2 - 4 K))/2K."""
+    clean = (E - np.sqrt(E**2 - 8)) / 2
+    assert (clean > 1) == extended
+    assert (eigenvalue(2, 1.0, E=E) > 1) == extended
 
 
 def test_arrays_have_the_shape_of_their_parameters():
@@ -248,9 +256,9 @@ def test_a_million_neighbours(K):
     assert found.error < 1e-8 * found.W_c
 
 
-def test_weak_disorder_at_the_band_edge_is_not_a_number_or_converged():
-    values = [eigenvalue(2, W, E=2.8) for W in (1e-3, 0.5)]
-    assert all(np.isnan(v) or v > 0 for v in values)
+def test_disorder_too_weak_to_resolve_is_not_a_number():
+    assert np.isnan(eigenvalue(2, 1e-3))
+    assert eigenvalue(2, 2.0) > 1
 
 
 @pytest.mark.parametrize("speed", [0.0, 0.5, 1.0])

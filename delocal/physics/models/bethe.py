@@ -43,7 +43,7 @@ model = Model(
     reference="R. Abou-Chacra, P. W. Anderson, D. J. Thouless, J. Phys. C 6, 1734 (1973)",
     parameters=(
         Parameter("K", "children of a site, K + 1 neighbours", "1", 2, 1e6, integer=True),
-        Parameter("E", "energy of the states, inside the clean band", "hopping", 0, default=0.0),
+        Parameter("E", "energy of the states, below K + 1", "hopping", 0, default=0.0),
     ),
     variables=(
         STATUS,
