@@ -114,8 +114,8 @@ def extrapolate(
     """Return beta of the infinite sample from mean thresholds in boxes of several sizes.
 
     Both definitions are fitted with one beta and shifts ``c * box**(-1/nu)``, nu that of
-    percolation. The first is reached from below, the second from above. The error is enlarged
-    by sqrt(chi2 per degree of freedom) where that exceeds 1.
+    percolation. The error is enlarged by sqrt(chi2 per degree of freedom) where that exceeds 1;
+    corrections of higher order are not in it.
 
     Examples
     --------

@@ -8,6 +8,7 @@ import pytest
 from scipy.special import lambertw
 
 import delocal
+from benchmarks.bethe import rows
 from delocal.physics.bethe import (
     FINE,
     critical_disorder,
@@ -321,6 +322,13 @@ def test_the_pool_model_runs_through_the_engine(law):
     exact = critical_disorder(2, law=LAWS[law]).W_c
     assert ds.W_c_infinite.item() == exact
     assert (np.sign(ds.growth) == np.sign(ds.W_c - 5)).all()
+
+
+def test_the_benchmark_runs():
+    found = {row.name: row for row in rows(size=300, generations=50, replicas=2, repeats=1)}
+    assert found["Bethe lattice: s for W_c(K=2), first time"].holds
+    assert found["Bethe lattice: numerical error of W_c"].holds
+    assert found["Bethe lattice: bias of a pool of 300"].value > 0
 
 
 @pytest.mark.slow

@@ -206,9 +206,9 @@ def test_two_dimensions_are_in_the_class_of_percolation():
         crossing(beta, *(c[rng.integers(0, len(c), len(c))] for c in curves)) for _ in range(200)
     ]
     error = np.nanstd(again, axis=0)
-    assert abs(height - EITHER_2D) < 4 * error[1] < 0.12
+    assert abs(height - EITHER_2D) < 4 * error[1] < 0.25
     limit = extrapolate(2, boxes, either, every)
-    assert abs(limit.value - at) < 4 * np.hypot(limit.stderr, error[0]) < 0.5
+    assert abs(limit.value - at) < 4 * np.hypot(limit.stderr, error[0]) < 0.6
     assert abs(at - 13.85) < 0.05 + 3 * error[0]
 
 

@@ -66,12 +66,12 @@ model = Model(
         _estimate(
             "beta_either",
             "beta = T0 g a**d at which a cluster winds in a first direction",
-            "shifted by box**(-1/nu), down",
+            "shifted by an amount of order box**(-1/nu)",
         ),
         _estimate(
             "beta_all",
             "beta = T0 g a**d at which clusters wind in every direction",
-            "shifted by box**(-1/nu), up",
+            "shifted up by an amount of order box**(-1/nu)",
         ),
         _estimate(
             "wrapping",

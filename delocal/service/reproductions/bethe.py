@@ -61,8 +61,8 @@ def draw_pools(trees: Trees) -> Drawn:
         y=ds.W_c.values,
         error_y={"array": ds.W_c_stderr.values},
         mode="markers+text",
-        text=[f"N = {n:.0f}" for n in N],
-        textposition="top right",
+        text=[f"   N = {n:.0f}" for n in N],
+        textposition="middle right",
         marker={"color": PALETTE[0], "size": 9},
         name="pools of N",
     )
@@ -91,17 +91,19 @@ def draw_pools(trees: Trees) -> Drawn:
     figure.update_layout(
         xaxis_title="1 / ln(N)^2 of the size N of the pool",
         yaxis_title="critical disorder W_c(N) / hopping",
+        xaxis_range=[-0.0012, 1.2 * float(x.max())],
         template="plotly_white",
         legend={"x": 0.02, "y": 0.02, "yanchor": "bottom"},
+        margin={"t": 40},
     )
+    pools = _estimates(ds.W_c, ds.W_c_stderr)
     values = ", ".join(
-        f"{w:.2f} +- {e:.2f} (N = {n:.0f})"
-        for n, w, e in zip(N, ds.W_c.values, ds.W_c_stderr.values, strict=True)
+        f"{_with_error(pool)} (N = {n:.0f})" for n, pool in zip(N, pools, strict=True)
     )
     caption = (
         f"Threshold of finite pools at K = 2: {values}. They lie below {exact:.5f}, that of the "
         "transfer operator, as a front cut off at 1/N does. With the amplitude of the cutoff taken "
-        f"from the operator they extrapolate to {limit.value:.2f} +- {limit.stderr:.2f}, an error "
+        f"from the operator they extrapolate to {_with_error(limit)}, an error "
         "that includes the form of the next correction. The leading order overestimates the "
         "bias at these sizes."
     )
@@ -116,15 +118,15 @@ def draw_mott(trees: Trees) -> Drawn:
         either = _estimates(ds.beta_either, ds.beta_either_stderr)
         every = _estimates(ds.beta_all, ds.beta_all_stderr)
         for box, a, b in zip(ds.box.values, either, every, strict=True):
-            rows.append(_mott_row(str(d), f"{box:g}", str(a), str(b)))
+            rows.append(_mott_row(str(d), f"{box:g}", _with_error(a), _with_error(b)))
         found[d] = extrapolate(d, ds.box.values, either, every)
-        rows.append(_mott_row(str(d), "infinite", str(found[d]), str(found[d])))
+        rows.append(_mott_row(str(d), "infinite", _with_error(found[d]), _with_error(found[d])))
     caption = (
         "Constant beta of Mott's law, T0 = beta / (g a**d) with resistances exp(2 r/a + eps/T), "
-        f"by percolation of the links: {found[2]} in two dimensions (textbooks: 13.8) and "
-        f"{found[3]} in three. The textbook value 21.2 in three dimensions is not reproduced. "
-        "Boxes are in units of the longest link; both definitions of the threshold are "
-        "extrapolated together as box**(-1/nu)."
+        f"by percolation of the links: {_with_error(found[2])} in two dimensions (textbooks: "
+        f"13.8) and {_with_error(found[3])} in three. The textbook value 21.2 in three dimensions "
+        "is not reproduced. Boxes are in units of the longest link; both definitions of the "
+        "threshold are extrapolated together as box**(-1/nu)."
     )
     return Drawn(caption, table=tuple(rows))
 
@@ -135,6 +137,10 @@ def _mott_row(d: str, box: str, either: str, every: str) -> Mapping[str, str]:
 
 def _estimates(values: xr.DataArray, errors: xr.DataArray) -> list[Estimate]:
     return [Estimate(float(v), float(e)) for v, e in zip(values.values, errors.values, strict=True)]
+
+
+def _with_error(estimate: Estimate) -> str:
+    return f"{estimate.value:.2f} +- {estimate.stderr:.2f}"
 
 
 def _number(value: float) -> str:
