@@ -116,9 +116,9 @@ def test_probability_is_conserved_at_exponent_zero(E):
 @pytest.mark.parametrize("law", [BOX, CAUCHY], ids=lambda law: law.name)
 def test_the_eigenvalue_is_symmetric_and_one_at_both_ends(law):
     """A polynomial in (s - 1/2)**2 through ln lambda(s) leads to lambda(0) = 1."""
-    s = np.array([0.14, 0.2, 0.26, 0.33, 0.4, 0.5])
+    s = np.array([0.2, 0.25, 0.3, 0.36, 0.42, 0.5])
     ln = np.log([eigenvalue(2, 12.0, exponent=x, law=law) / 2 for x in s])
-    assert eigenvalue(2, 12.0, exponent=0.8, law=law) == pytest.approx(2 * np.exp(ln[1]), rel=1e-9)
+    assert eigenvalue(2, 12.0, exponent=0.8, law=law) == pytest.approx(2 * np.exp(ln[0]), rel=1e-9)
     m = (s - 0.5) ** 2
     ends = [np.polyval(np.polyfit(m[i:], ln[i:], 5 - i), 0.25) for i in (0, 1)]
     error = abs(ends[1] - ends[0])
@@ -128,13 +128,13 @@ def test_the_eigenvalue_is_symmetric_and_one_at_both_ends(law):
 
 def test_the_slope_at_exponent_zero_is_the_mean_logarithm():
     """d ln lambda / d s = 2 mean(ln abs(G)) at s = 0, exactly 2 ln abs(pole) for the Cauchy law."""
-    s = np.array([0.14, 0.2, 0.26, 0.33, 0.4])
+    s = np.array([0.2, 0.26, 0.33, 0.41])
     for E in (0.0, 1.0):
         ln = [np.log(eigenvalue(2, 4.0, E=E, exponent=x, law=CAUCHY) / 2) for x in s]
         both = np.concatenate([[0], s, 1 - s, [1]]), np.concatenate([[0], ln, ln, [0]])
-        polynomial = np.polynomial.Polynomial.fit(*both, 10)
+        polynomial = np.polynomial.Polynomial.fit(*both, 8)
         slope = float(polynomial.deriv()(0.0))
-        assert slope == pytest.approx(2 * np.log(abs(cauchy_pole(2, 4.0, E))), rel=0.01)
+        assert slope == pytest.approx(2 * np.log(abs(cauchy_pole(2, 4.0, E))), rel=1e-3)
 
 
 def test_real_parts_of_a_pool_have_the_stationary_law():
