@@ -37,11 +37,11 @@ def replicate(
     """Run one pool that looks for its W_c and, if W is given, another that stays there."""
     K, N = int(point["K"]), int(point["N"])
     law, generations = LAWS[options["law"]], options["generations"]
-    found = {"W_c": pool_threshold(K, N, generations, rng, law=law, cancelled=cancelled)}
+    W_c, rate = pool_threshold(K, N, generations, rng, law=law, cancelled=cancelled), np.nan
     if "W" in point:
-        found["growth"] = growth(K, point["W"], N, generations, rng, law=law, cancelled=cancelled)
+        rate = growth(K, point["W"], N, generations, rng, law=law, cancelled=cancelled)
     status = Status.CANCELLED if cancelled() else Status.DONE
-    return {**found, "status": status}
+    return {"W_c": W_c, "growth": rate, "status": status}
 
 
 model = Model(
@@ -78,7 +78,7 @@ model = Model(
             "1",
             PAPER,
             estimated=True,
-            needs="W",
+            comment="at the W given; NaN without one",
         ),
         Variable("W_c_infinite", "W_c of an infinite pool", "hopping", PAPER, depends=("K",)),
         Variable(
