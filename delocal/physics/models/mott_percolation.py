@@ -18,7 +18,7 @@ from delocal.physics.mott_percolation import (
 )
 
 BETAS = tuple(np.linspace(12.0, 20.0, 33).tolist())
-SITES_AT_MOST = 3e6
+SITES_AT_MOST = 5e5  # five seconds and 500 MB
 
 
 def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
