@@ -127,7 +127,8 @@ class _Cell:
 
     def estimates(self, replicas: Arrays) -> dict[str, tuple[Array, Array]]:
         """Return mean and standard error of every variable that follows from `replicas`."""
-        samples = {v.name: replicas[v.name] for v in self.model.variables if v.estimated}
+        estimated = [v.name for v in self.model.variables if v.estimated]
+        samples = {name: replicas[name] for name in estimated if name in replicas}
         found = {name: mean_and_error(values) for name, values in samples.items()}
         if self.model.derive is not None:
             found.update(jackknife(partial(self._derive, self.model.derive), samples))
