@@ -133,7 +133,7 @@ def flow(
     >>> chain = flow(lattice(1, 4), np.array([1.0, 2.0, 3.0, 6.0]))
     >>> round(chain.conductance, 12), chain.solved
     (2.0, True)
-    >>> round(flow(lattice(3, 4, "electrodes"), np.full(176, 7.0)).conductance, 12)
+    >>> round(flow(lattice(3, 4, "electrodes"), np.full(160, 7.0)).conductance, 12)
     7.0
     """
     if solver is None:
@@ -158,7 +158,7 @@ def _equations(a: Integers, b: Integers, g: Array, driven: Array, nodes: int) ->
     rows, columns = np.concatenate([a, b, a, b]), np.concatenate([a, b, b, a])
     entries = np.concatenate([g, g, -g, -g])
     matrix = coo_array((entries, (rows, columns)), shape=(nodes, nodes)).tocsr()
-    source = np.bincount(b, driven, nodes) - np.bincount(a, driven, nodes)
+    source = np.subtract(np.bincount(b, driven, nodes), np.bincount(a, driven, nodes))
     return matrix[1:, 1:], source[1:]
 
 
