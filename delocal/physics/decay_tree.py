@@ -54,8 +54,10 @@ def window_share(G: ArrayLike, M: ArrayLike) -> Array:
     [1.0, 0.2794]
     """
     ratio = np.asarray(G, dtype=np.float64) / np.asarray(M, dtype=np.float64)
-    beyond = 2 * np.arctan(ratio) + ratio * np.log1p(ratio**-2)
-    return np.asarray(1 - beyond / np.pi)
+    small = np.minimum(ratio, 1.0)  # ratio**-2 would overflow
+    large = np.log1p(np.maximum(ratio, 1.0) ** -2.0)
+    logarithm = np.where(ratio < 1, np.log1p(small**2) - 2 * np.log(small), large)
+    return np.asarray(1 - (2 * np.arctan(ratio) + ratio * logarithm) / np.pi)
 
 
 def mean_field_width(lam: ArrayLike, M: ArrayLike, T: ArrayLike) -> Array:
@@ -167,7 +169,8 @@ class Tree:
     drift
         Change of <ln Gamma> from the third to the last quarter.
     growth
-        Of ln(typical width) per generation in the linearised equation, in the second half.
+        Of ln(typical width) per generation in the linearised equation, in the second half, among
+        levels that have triples.
     """
 
     mean: float
@@ -218,7 +221,7 @@ def grow_tree(
             last = min(first + together, pool)
             _decay(widths, linear, lam, M, mean, eta, rng, new, first, last)
         widths, linear = new
-        step = float(np.log(linear).mean())
+        step = float(np.log(linear[linear > 0]).mean())  # without triples there is no width
         linear = linear / math.exp(step)
         logarithm = float(np.log(widths).mean())
         moments[generation] = widths.mean(), (widths**2).mean(), logarithm, step

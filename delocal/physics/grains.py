@@ -166,6 +166,8 @@ def solve_widths(
 ) -> Widths:
     """Return the widths of all levels, by iteration from a metal of equal widths.
 
+    Every other `PATIENCE` iterations go half the way in ln Gamma, which ends oscillations.
+
     Parameters
     ----------
     lam, eta
@@ -180,14 +182,14 @@ def solve_widths(
     """
     Gamma = np.full(grain.levels.size, max(start, eta))
     new = np.empty_like(Gamma)
-    residual, iterations = np.inf, 0
+    residual, iterations, damped = np.inf, 0, False
     while residual > TOLERANCE and iterations < max_iterations:
         if cancelled():
             raise Cancelled("the iteration of widths was cancelled")
         done, residual = _iterate(
-            grain.first, grain.daughters, grain.mismatch, grain.weight, lam, eta, Gamma, new
+            grain.first, grain.daughters, grain.mismatch, grain.weight, lam, eta, damped, Gamma, new
         )
-        iterations += done
+        iterations, damped = iterations + done, not damped
     return Widths(Gamma, residual, iterations)
 
 
@@ -199,6 +201,7 @@ def _iterate(
     weight: Array,
     lam: float,
     eta: float,
+    damped: bool,
     Gamma: Array,
     new: Array,
 ) -> tuple[int, float]:
@@ -208,7 +211,7 @@ def _iterate(
         residual = np.abs(np.log(new / Gamma)).max()
         if residual <= TOLERANCE:
             return iteration + 1, residual
-        Gamma[:] = new
+        Gamma[:] = np.sqrt(Gamma * new) if damped else new
     return PATIENCE, residual
 
 

@@ -121,7 +121,7 @@ def flow(
     Parameters
     ----------
     g
-        Positive, shape (bonds,).
+        Positive, shape (bonds,); if one is not, the result is NaN and not solved.
     solver
         Of the linear equations; None takes `multigrid` in three dimensions from L = 12 on,
         and `direct` otherwise.
@@ -138,6 +138,8 @@ def flow(
     """
     if solver is None:
         solver = multigrid if bonds.d == 3 and bonds.L >= 12 else direct
+    if not (g > 0).all():
+        return Flow(np.nan, np.nan)
     g = np.minimum(g, STRONGEST * np.median(g))
     along = bonds.plane >= 0
     field = along / bonds.L

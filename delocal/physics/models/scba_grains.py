@@ -71,8 +71,10 @@ model = Model(
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, cond-mat/0602510 (2006)",
     parameters=(
         Parameter("lam", "interaction", "delta", minimum=1e-100, maximum=1, open_bounds=True),
-        Parameter("M", "levels within reach of the interaction", "1", minimum=1, default=4.0),
-        Parameter("T", "temperature", "delta", minimum=0, open_bounds=True, default=8.0),
+        Parameter(
+            "M", "levels within reach of the interaction", "1", minimum=1, maximum=1e5, default=4.0
+        ),
+        Parameter("T", "temperature", "delta", minimum=1e-6, maximum=1e5, default=8.0),
         Parameter(
             "eta",
             "width due to a bath",
