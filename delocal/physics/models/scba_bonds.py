@@ -62,9 +62,9 @@ def replicate(
         flow(bonds, g, SOLVERS[options["solver"]], cancelled)
         for g in LAWS[options["law"]](bonds, point, rng, cancelled)
     ]
-    nothing["current_balance"] = max(found.balance for found in flows)
+    balance = float(np.max([found.balance for found in flows]))
     if not all(found.solved for found in flows):
-        return {**nothing, "status": Status.NOT_CONVERGED}
+        return {**nothing, "current_balance": balance, "status": Status.NOT_CONVERGED}
     sigma, gamma = flows[0].conductance, float(levy_scale(point["u"], d))
     kappa = flows[-1].conductance
     if options["law"] == "levy":  # one law for both, but for its scale
@@ -75,7 +75,7 @@ def replicate(
         "lorenz": kappa / sigma,
         "resistivity": 1 / sigma,
         "G_over_gamma": sigma / gamma,
-        "current_balance": nothing["current_balance"],
+        "current_balance": balance,
     }
 
 

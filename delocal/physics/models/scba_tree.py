@@ -88,7 +88,7 @@ model = Model(
     version="1",
     kind="monte-carlo",
     title="Widths of levels on the tree of decays into three",
-    reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, cond-mat/0602510 (2006)",
+    reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, slides (2005) and review (2006)",
     parameters=(
         Parameter("lam", "interaction", "delta", minimum=1e-100, maximum=1, open_bounds=True),
         Parameter(
