@@ -258,12 +258,12 @@ def test_three_dimensions(L, replicas):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("d", "L"), [(2, 32), (3, 10)])
-def test_both_boundaries_have_one_limit(d, L):
+@pytest.mark.parametrize(("d", "L", "replicas"), [(2, 32, 1000), (3, 10, 200)])
+def test_both_boundaries_have_one_limit(d, L, replicas):
     """The surface effect of electrodes is of order 1/L, so that 2 G(2 L) - G(L) is free of it."""
     axes = {"d": [d], "u": [1e3]}
-    plates = run({**axes, "L": [L, 2 * L]}, 200, law="levy", boundary="electrodes").squeeze()
-    torus = run({**axes, "L": [2 * L]}, 200, law="levy").squeeze()
+    plates = run({**axes, "L": [L, 2 * L]}, replicas, law="levy", boundary="electrodes").squeeze()
+    torus = run({**axes, "L": [2 * L]}, replicas, law="levy").squeeze()
     small, large = plates.G_over_gamma.values
     e_small, e_large = plates.G_over_gamma_stderr.values
     error = np.sqrt(e_small**2 + 4 * e_large**2 + float(torus.G_over_gamma_stderr) ** 2)
