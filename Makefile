@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench slow docs serve clean
+.PHONY: demo test lint format bench slow gallery docs serve clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -14,7 +14,10 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-$(VENV)/.ready-docs: $(VENV)/.ready
+$(VENV)/.ready-gallery: $(VENV)/.ready $(VENV)/.ready-browser  ## every figure and table of the papers, and their page
+	$(BIN)/delocal reproduce all --png -o docs/gallery
+
+docs: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 
@@ -46,6 +49,9 @@ bench: $(VENV)/.ready-dev  ## every performance claim, measured; writes benchmar
 slow: $(VENV)/.ready-dev $(VENV)/.ready-browser  ## the long statistics; writes validation/results.json
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m validation
+
+gallery: $(VENV)/.ready $(VENV)/.ready-browser  ## every figure and table of the papers, and their page
+	$(BIN)/delocal reproduce all --png -o docs/gallery
 
 docs: $(VENV)/.ready-docs  ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -179,7 +179,7 @@ def reproduce(
     png: Annotated[bool, typer.Option("--png", help="a picture as well; needs Chromium")] = False,
 ) -> None:
     """Draw a figure or table of the papers again, from sweeps; without NAME, list them."""
-    from delocal.service.reproduce import one_reproduction
+    from delocal.service.reproduce import one_reproduction, write_gallery
     from delocal.service.reproduce import reproduce as make
     from delocal.service.reproductions import load_reproductions
     from delocal.service.settings import Service, Settings
@@ -213,6 +213,8 @@ def reproduce(
             if drawn.table:
                 _print_table([dict(row) for row in drawn.table], tuple(drawn.table[0]), wrap=False)
             _say(out, f"{drawn.caption}\nwritten to {(output / one).resolve()}.*\n")
+        if name == "all":
+            _say(out, f"gallery  {write_gallery(output, names).resolve()}")
     finally:
         service.close()
 

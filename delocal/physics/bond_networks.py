@@ -29,8 +29,8 @@ from numpy.typing import ArrayLike
 from scipy.special import erfcx
 
 from delocal.physics.disorder import Integers
+from delocal.physics.model import Cancelled
 from delocal.physics.powers import Array
-from delocal.physics.resonances import Cancelled
 from delocal.physics.solve import find_root
 
 CATALAN = 0.915965594177219015

@@ -30,8 +30,8 @@ from numba import njit
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
+from delocal.physics.model import Cancelled
 from delocal.physics.powers import Array
-from delocal.physics.resonances import Cancelled
 from delocal.physics.solve import find_root
 
 SEGMENT = 500_000

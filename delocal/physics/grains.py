@@ -29,8 +29,8 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from delocal.physics.disorder import Integers
+from delocal.physics.model import Cancelled
 from delocal.physics.powers import Array
-from delocal.physics.resonances import Cancelled
 
 TOLERANCE = 1e-8
 """Largest change of ln Gamma by a further iteration, for convergence."""

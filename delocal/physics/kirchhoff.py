@@ -20,8 +20,8 @@ from scipy.sparse import coo_array
 from scipy.sparse.linalg import splu
 
 from delocal.physics.disorder import Integers
+from delocal.physics.model import Cancelled
 from delocal.physics.powers import Array
-from delocal.physics.resonances import Cancelled
 
 Boundary = Literal["torus", "electrodes"]
 Solver = Callable[[Any, Array, Callable[[], bool]], Array]

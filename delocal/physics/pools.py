@@ -9,7 +9,7 @@ compared with W_c as it is; `infinite_pool` extrapolates.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 
 import numpy as np
@@ -19,6 +19,7 @@ from numpy.typing import ArrayLike
 from scipy.optimize import least_squares
 
 from delocal.physics.bethe import critical_disorder, eigenvalue
+from delocal.physics.model import Cancelled, CancelToken, never
 from delocal.physics.powers import Array
 from delocal.physics.site_disorder import BOX, SiteDisorder
 from delocal.physics.thresholds import Estimate
@@ -26,8 +27,6 @@ from delocal.physics.thresholds import Estimate
 GAIN = 0.05  # by which ln W follows the growth of one generation
 SETTLING = 200  # generations left out: the pool forgets over some (ln N)**2 of them
 START = 0.9  # of W_c, where a pool begins to look for its own
-
-Cancelled = Callable[[], bool]
 
 
 def growth(
@@ -38,7 +37,7 @@ def growth(
     rng: Generator,
     *,
     law: SiteDisorder = BOX,
-    cancelled: Cancelled = bool,
+    cancelled: CancelToken = never,
 ) -> float:
     """Return the growth of the mean of ln u in a generation, at E = 0.
 
@@ -70,7 +69,7 @@ def pool_threshold(
     rng: Generator,
     *,
     law: SiteDisorder = BOX,
-    cancelled: Cancelled = bool,
+    cancelled: CancelToken = never,
 ) -> float:
     """Return W_c(N) of a pool of N = `size`, whose W follows its growth until there is none.
 
@@ -165,7 +164,7 @@ def _evolve(
     rng: Generator,
     law: SiteDisorder,
     gain: float,
-    cancelled: Cancelled,
+    cancelled: CancelToken,
 ) -> tuple[Array, Array]:
     """Return ln W and the growth of ln u, generation by generation after settling."""
     ln_W = float(np.log(W))
@@ -173,7 +172,7 @@ def _evolve(
     trace = np.empty((SETTLING + generations, 2))
     for t in range(len(trace)):
         if cancelled():
-            return np.full(1, np.nan), np.full(1, np.nan)
+            raise Cancelled("the pool was cancelled")
         energies = np.exp(ln_W) * law.sample(rng, size)
         G, u, mean_ln = _generation(G, u, energies, K, rng)
         u *= np.exp(-mean_ln)

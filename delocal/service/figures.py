@@ -34,8 +34,23 @@ def phase_diagram(d: int, *, points: int = 240, cells: xr.Dataset | None = None)
     """
     middles = (np.arange(points) + 0.5) / points
     alpha, beta = d * (0.5 + 4 * middles), d * (0.5 + 2 * middles)
-    ds = evaluate("scaling", d=d, alpha=alpha, beta=beta, T=1e-3, W=1.0)
-    region = ds.region.transpose("beta", "alpha")
+    figure = region_map(evaluate("scaling", d=d, alpha=alpha, beta=beta, T=1e-3, W=1.0))
+    if cells is None:
+        return figure
+    wanted = (cells.status != Status.EXCLUDED).any(set(cells.status.dims) - {"alpha", "beta"})
+    a, b, wanted = xr.broadcast(cells.alpha, cells.beta, wanted)
+    a, b = a.where(wanted), b.where(wanted)
+    marks = {"color": "black", "size": 3}
+    figure.add_scatter(
+        x=a.values.ravel(), y=b.values.ravel(), mode="markers", marker=marks, name="cells"
+    )
+    return figure.update_layout(showlegend=True)
+
+
+def region_map(ds: xr.Dataset) -> go.Figure:
+    """Return the map of `region` of a `scaling` dataset that varies along alpha and beta alone."""
+    region = ds.region.squeeze().transpose("beta", "alpha")
+    alpha, beta = ds.alpha.values, ds.beta.values
     names = _flags(region)
     present = sorted({int(code) for code in region.values.ravel()})
     rank = np.searchsorted(present, region.values)
@@ -59,20 +74,13 @@ def phase_diagram(d: int, *, points: int = 240, cells: xr.Dataset | None = None)
     )
     for code in present:
         _label_region(figure, alpha, beta, region.values == code, names[code])
-    if cells is not None:
-        wanted = (cells.status != Status.EXCLUDED).any(set(cells.status.dims) - {"alpha", "beta"})
-        a, b, wanted = xr.broadcast(cells.alpha, cells.beta, wanted)
-        a, b = a.where(wanted), b.where(wanted)
-        marks = {"color": "black", "size": 3}
-        figure.add_scatter(
-            x=a.values.ravel(), y=b.values.ravel(), mode="markers", marker=marks, name="cells"
-        )
     return figure.update_layout(
-        title=f"Regions of the power-law spin model, d = {d} (Gutman et al. 2016, Fig. 3)",
+        title=f"Regions of the power-law spin model, d = {float(ds.d):g} "
+        "(Gutman et al. 2016, Fig. 3)",
         xaxis_title="alpha, range of the hopping t/r^alpha",
         yaxis_title="beta, range of the interaction V/r^beta",
         template="plotly_white",
-        showlegend=cells is not None,
+        showlegend=False,
     )
 
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -130,6 +130,41 @@ def reproduce(
     if drawn.table:
         (output / f"{name}.json").write_text(json.dumps(list(drawn.table), indent=1))
     return drawn
+
+
+def write_gallery(output: Path, names: Iterable[str]) -> Path:
+    """Write ``index.md`` of what `reproduce` made in a folder: figures, tables, captions.
+
+    Parameters
+    ----------
+    names
+        What was made, with pictures, into `output`.
+    """
+    parts = [GALLERY]
+    for name in names:
+        chosen, table = one_reproduction(name), output / f"{name}.json"
+        caption = (output / f"{name}.md").read_text().split("\n", 2)[2].strip()
+        parts.append(f"## {chosen.title}\n\n`delocal reproduce {name}`. {caption}")
+        if (output / f"{name}.png").exists():
+            parts.append(f"![{chosen.title}]({name}.png)")
+        if table.exists():
+            parts.append(_markdown_table(json.loads(table.read_text())))
+    index = output / "index.md"
+    index.write_text("\n\n".join(parts) + "\n")
+    return index
+
+
+GALLERY = """# Gallery
+
+Figures and tables of the papers, drawn again from sweeps. `delocal reproduce NAME` makes one anew,
+`delocal reproduce all --png` makes all of them and this page. Each caption says what agrees with
+the paper and what does not."""
+
+
+def _markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
+    columns = list(rows[0])
+    lines = [columns, ["---"] * len(columns), *([row[c] for c in columns] for row in rows)]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _wait(service: Service, label: str, sweep_id: str, progress: Progress | None) -> None:

@@ -23,7 +23,7 @@ from delocal.physics.bethe_limits import (
     upper_limit,
 )
 from delocal.physics.disorder import stream
-from delocal.physics.model import Status
+from delocal.physics.model import Cancelled, Status
 from delocal.physics.pools import cutoff_amplitude, growth, infinite_pool, pool_threshold
 from delocal.physics.quadrature import graded_panels, product_rule
 from delocal.physics.site_disorder import BOX, CAUCHY, GAUSSIAN, LAWS
@@ -304,7 +304,8 @@ def test_pools_approach_the_threshold_from_below_as_a_cut_off_front():
 
 
 def test_pools_obey_when_told_to_stop():
-    assert np.isnan(growth(2, 16.0, 100, 10, stream("stop", 0), cancelled=lambda: True))
+    with pytest.raises(Cancelled):
+        growth(2, 16.0, 100, 10, stream("stop", 0), cancelled=lambda: True)
 
 
 @pytest.mark.parametrize("law", ["box", "gaussian", "cauchy"])

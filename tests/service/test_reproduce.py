@@ -1,13 +1,15 @@
 """Everything that can be reproduced, on little statistics: it runs, and says what it shows."""
 
 import json
+import re
+from pathlib import Path
 
 import plotly.graph_objects as go
 import pytest
 
 from delocal.service.errors import NotFound, NotReady
 from delocal.service.figures import save
-from delocal.service.reproduce import one_reproduction, reproduce
+from delocal.service.reproduce import one_reproduction, reproduce, write_gallery
 from delocal.service.reproductions import load_reproductions
 from delocal.service.request import SweepRequest
 from delocal.service.settings import Service, Settings
@@ -67,3 +69,21 @@ def test_without_a_browser_a_picture_is_refused_with_advice(tmp_path, monkeypatc
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(NotReady, match="Chromium"):
         save(go.Figure(), tmp_path / "figure.png")
+
+
+def test_the_gallery_shows_everything_that_can_be_reproduced():
+    folder = Path(__file__).parents[2] / "docs" / "gallery"
+    page = (folder / "index.md").read_text()
+    assert re.findall(r"`delocal reproduce ([a-z0-9-]+)`", page) == list(load_reproductions())
+    for picture in re.findall(r"\]\(([^)]*\.png)\)", page):
+        assert (folder / picture).read_bytes().startswith(b"\x89PNG")
+    for reproduction in ALL:
+        assert reproduction.source in page
+
+
+def test_a_gallery_is_written_from_what_was_made(tmp_path, service):
+    for name in ("gutman-fig3", "thresholds"):
+        reproduce(name, tmp_path, service, replicas=2)
+    page = write_gallery(tmp_path, ["gutman-fig3", "thresholds"]).read_text()
+    assert "## Phase diagram" in page
+    assert "| (d, alpha, beta) | link |" in page

@@ -4,7 +4,16 @@ import json
 
 import pytest
 
-from benchmarks import finder, hot_cold, kernel, nearly_localized, network, queries, sweep
+from benchmarks import (
+    bond_networks,
+    finder,
+    hot_cold,
+    kernel,
+    nearly_localized,
+    network,
+    queries,
+    sweep,
+)
 from benchmarks.report import Row, publish
 from validation import finder as large_finder
 from validation import scaling
@@ -23,8 +32,18 @@ SMALL = (3, 4, 70, 70)
         lambda: network.rows(spins=20_000, pseudospins=2_000, repeats=1),
         lambda: hot_cold.rows(cells=200, peer_cells=20, repeats=1),
         lambda: nearly_localized.rows(cells=2000, peer=20, repeats=1),
+        lambda: bond_networks.rows(L=6, L2=8, grains=2, repeats=1),
     ],
-    ids=["kernel", "sweep", "queries", "finder", "network", "hot-cold", "nearly-localized"],
+    ids=[
+        "kernel",
+        "sweep",
+        "queries",
+        "finder",
+        "network",
+        "hot-cold",
+        "nearly-localized",
+        "bond-networks",
+    ],
 )
 def test_the_benchmarks_run(rows):
     found = rows()

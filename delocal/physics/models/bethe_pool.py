@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from delocal.physics.bethe import critical_disorders
-from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
+from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Parameter, Variable
 from delocal.physics.pools import cutoff_amplitude, growth, pool_threshold
 from delocal.physics.site_disorder import LAWS
 
@@ -32,7 +32,7 @@ def replicate(
     point: Mapping[str, float],
     options: Mapping[str, Any],
     rng: Generator,
-    cancelled: Callable[[], bool],
+    cancelled: CancelToken,
 ) -> dict[str, Any]:
     """Run one pool that looks for its W_c and, if W is given, another that stays there."""
     K, N = int(point["K"]), int(point["N"])
@@ -40,8 +40,7 @@ def replicate(
     W_c, rate = pool_threshold(K, N, generations, rng, law=law, cancelled=cancelled), np.nan
     if "W" in point:
         rate = growth(K, point["W"], N, generations, rng, law=law, cancelled=cancelled)
-    status = Status.CANCELLED if cancelled() else Status.DONE
-    return {"W_c": W_c, "growth": rate, "status": status}
+    return {"W_c": W_c, "growth": rate}
 
 
 model = Model(
