@@ -6,6 +6,7 @@ from scipy import stats
 
 import delocal
 from delocal.physics.model import Status
+from delocal.physics.models import load_models
 
 RESONANCES = {
     "models": ["resonances"],
@@ -93,3 +94,40 @@ def test_an_error_asked_for_is_reached():
     assert (ds.R1_stderr <= 0.02 * ds.R1).all()
     assert (ds.target_reached == 1).all()
     assert (ds.n_replicas > 8).any()
+
+
+SPINS = {"d": 2, "alpha": 3, "beta": 3, "T": 1, "W": 20, "t": 1, "V": 1}
+CHEAP = {
+    "resonances": ({"d": 2, "alpha": 3, "T": 1, "W": 20, "t": 1}, {"spins": 10_000}),
+    "network": (SPINS, {"box": 16}),
+    "pseudo2-network": (SPINS | {"d": 1, "alpha": 3, "beta": 1.7, "W": 2}, {"box": 16}),
+    "percolation": ({"d": 2, "alpha": 3, "beta": 3, "density": 0.15, "box": 16}, {}),
+    "scba-grains": ({"T": 4, "lam": 0.1}, {}),
+    "scba-tree": ({"T": 40, "lam": 2e-3, "M": 5}, {"pool": 1000, "generations": 20}),
+    "scba-bonds": ({"u": 1, "d": 2, "L": 8}, {}),
+    "bethe-pool": ({"K": 2, "N": 200}, {}),
+    "mott-percolation": ({"d": 2, "box": 8}, {}),
+}
+
+
+def test_every_monte_carlo_model_has_a_cheap_point():
+    assert set(CHEAP) == {m.name for m in load_models().values() if m.replicate is not None}
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_one_cell_alone_is_a_sweep(name):
+    """Without axes: everything is a scalar, and that is where shapes go wrong."""
+    fixed, options = CHEAP[name]
+    model = load_models()[name]
+    needed = {p.name for p in model.parameters if p.default is None and not p.optional}
+    assert needed <= set(fixed)
+    request = {"models": [name], "fixed": fixed, "sampling": {"replicas": 3}}
+    tree = delocal.run({**request, "options": {name: options} if options else {}})
+    ds = tree[name].to_dataset()
+    assert ds.status.shape == ()
+    assert ds.status in (Status.DONE, Status.NOT_CONVERGED)
+    assert ds.n_replicas <= 3
+    for variable in model.variables_for({*fixed, *(p.name for p in model.parameters if p.default)}):
+        if variable.estimated or variable.derived:
+            assert f"{variable.name}_stderr" in ds
+    assert tree[f"{name}_replicas"].to_dataset().sizes["replica"] == 3

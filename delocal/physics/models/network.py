@@ -30,7 +30,7 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
     """Return the exact numbers of the dilute network: NaN where there is none."""
     points = np.broadcast_arrays(*(parameters[name] for name in NEEDS))
     shape = points[0].shape
-    R1, Lc, N1 = np.full((3, *shape), np.nan)
+    R1, Lc, N1 = (np.full(shape, np.nan) for _ in range(3))
     N2 = np.full((*shape, len(RATIOS)), np.nan)
     for place in np.ndindex(shape):
         ensemble = _ensemble(dict(zip(NEEDS, (p[place] for p in points), strict=True)))

@@ -1,0 +1,123 @@
+"""Cells that another sweep has already: copied, not computed again.
+
+Results follow from the content of a cell alone, so that a copy has the same bytes as a new
+computation would have. It is worth it for what is dear: replicas of Monte Carlo cells, and
+models whose cells cost more than reading them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from numpy.typing import NDArray
+
+from delocal.physics.model import Status
+from delocal.workers.grid import Dimension
+from delocal.workers.plan import Part, model_of
+from delocal.workers.store import SweepStore
+
+DEAR = 1e-3  # seconds: reading a cell costs about as much
+FINAL = (Status.DONE, Status.OUTSIDE_DOMAIN, Status.NOT_CONVERGED)
+
+Arrays = Mapping[str, NDArray[Any]]
+
+
+def is_dear(part: Part) -> bool:
+    """Whether a part is worth looking for in other sweeps."""
+    if part.role == "summary":
+        return False
+    return part.role == "replicas" or model_of(part).seconds_per_cell >= DEAR
+
+
+@dataclass(frozen=True)
+class Source:
+    """A part of another sweep with the same model, version, options and seed."""
+
+    store: SweepStore
+    part: Part
+
+    @classmethod
+    def of(cls, store: SweepStore, wanted: Part) -> Source | None:
+        """Return the part of a store that may hold cells of `wanted`, or None."""
+        for part in store.plan.parts:
+            if _kind(part) == _kind(wanted) and part.grid.parameters == wanted.grid.parameters:
+                return cls(store, part)
+        return None
+
+    @cached_property
+    def _places(self) -> list[dict[tuple[float, ...], int]]:
+        """By dimension: where each combination of its values is."""
+        return [
+            {values: i for i, values in enumerate(zip(*d.values.values(), strict=True))}
+            for d in self.part.grid.dimensions
+        ]
+
+    def locate(self, point: Mapping[str, float]) -> tuple[int, ...] | None:
+        """Return the index of the cell with the parameters of `point`, or None."""
+        grid = self.part.grid
+        if any(point[name] != value for name, value in grid.fixed.items()):
+            return None
+        index = [
+            places.get(tuple(point[name] for name in dimension.values))
+            for places, dimension in zip(self._places, grid.dimensions, strict=True)
+        ]
+        return None if None in index else tuple(i for i in index if i is not None)
+
+    def read(self, index: tuple[int, ...]) -> dict[str, NDArray[Any]] | None:
+        """Return the variables of one cell, or None where it has no final result."""
+        region = {
+            name: slice(i, i + 1) for name, i in zip(self.part.grid.names, index, strict=True)
+        }
+        found = self.store.read(self.part, region)
+        return found if found["status"].item() in FINAL else None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """What other sweeps know of the cells of a part."""
+
+    sources: tuple[Source, ...]
+
+    @classmethod
+    def of(cls, stores: Sequence[SweepStore], wanted: Part) -> Memory:
+        """Return the memory of `wanted` in some stores; empty where it is cheap."""
+        if not stores or not is_dear(wanted):
+            return cls(())
+        found = (Source.of(store, wanted) for store in stores if store.exists())
+        return cls(tuple(source for source in found if source is not None))
+
+    def find(self, point: Mapping[str, float]) -> dict[str, NDArray[Any]] | None:
+        """Return the variables of the cell at `point`, each of size 1 along the grid, or None."""
+        for source in self.sources:
+            index = source.locate(point)
+            if index is not None and (found := source.read(index)) is not None:
+                return found
+        return None
+
+    def overlap(self, wanted: Part) -> int:
+        """Return how many cells of `wanted`, or replicas, the best source has places for."""
+        return max((_overlap(source.part, wanted) for source in self.sources), default=0)
+
+
+def _kind(part: Part) -> tuple[Any, ...]:
+    seed = part.sampling.seed if part.sampling else None
+    return (part.model, part.version, part.role, dict(part.options), seed)
+
+
+def _overlap(known: Part, wanted: Part) -> int:
+    """Count common cells of grids whose dimensions carry the same parameters; else 0."""
+    have = {tuple(d.values): set(zip(*d.values.values(), strict=True)) for d in _all(known)}
+    want = {tuple(d.values): set(zip(*d.values.values(), strict=True)) for d in _all(wanted)}
+    if have.keys() != want.keys():
+        return 0
+    return math.prod(len(values & have[names]) for names, values in want.items())
+
+
+def _all(part: Part) -> list[Dimension]:
+    """Return the dimensions of a grid, and its fixed parameters as dimensions of one point."""
+    fixed = (Dimension(name, {name: (value,)}) for name, value in part.grid.fixed.items())
+    return [*part.grid.dimensions, *fixed]
