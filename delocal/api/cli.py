@@ -142,6 +142,22 @@ def cancel(sweep: str, url: Url = HERE, as_json: Json = False) -> None:
 
 
 @app.command()
+def extend(
+    sweep: str,
+    changes: Annotated[Path, typer.Argument(exists=True, help="JSON or YAML file")],
+    url: Url = HERE,
+    as_json: Json = False,
+) -> None:
+    """Submit a sweep with more values on its axes, or more replicas; what is there is copied."""
+    from delocal.api.client import connect
+    from delocal.service.request import read_content
+
+    with connect(url) as client:
+        extended = client.sweep(sweep).extend(**read_content(changes.read_text()))
+        _tell_status(as_json, extended.status())
+
+
+@app.command()
 def retry(sweep: str, url: Url = HERE, as_json: Json = False) -> None:
     """Compute again what failed or was cancelled in a sweep, and only that."""
     from delocal.api.client import connect

@@ -93,9 +93,9 @@ class Client:
         """Return the JSON under `path`; an error answer becomes the exception it describes."""
         return self._answer("GET", path)
 
-    def post(self, path: str) -> Any:
-        """Ask for what the path says, without content; errors as in `get`."""
-        return self._answer("POST", path)
+    def post(self, path: str, content: Mapping[str, Any] | None = None) -> Any:
+        """Ask for what the path says; errors as in `get`."""
+        return self._answer("POST", path, **({} if content is None else {"json": content}))
 
     def get_bytes(self, path: str) -> bytes | None:
         """Return the content under `path`, or None if there is nothing."""
@@ -169,6 +169,11 @@ class RemoteSweep:
         """End the sweep; what is stored stays. Conflict if it has ended."""
         self._client.post(f"{self._path}:cancel")
         return self
+
+    def extend(self, **changes: Any) -> RemoteSweep:
+        """Return the sweep with more values (``axes=``) or replicas (``sampling=``)."""
+        answer = self._client.post(f"{self._path}:extend", changes)
+        return RemoteSweep(self._client, answer["id"])
 
     def retry(self) -> RemoteSweep:
         """Compute again what failed or was cancelled. Conflict if there is nothing of the kind."""

@@ -62,6 +62,9 @@ class SweepEstimate(BaseModel):
     blocks: int
     bytes: int = Field(description="before compression")
     core_seconds: float = Field(description="from measured costs where there are any")
+    known: int = Field(
+        description="cells, or replicas, that other sweeps have and that would be copied"
+    )
     exists: bool = Field(description="whether an identical sweep is stored already")
 
     @classmethod

@@ -287,6 +287,11 @@ class Ledger:
         values = {"counts": left, "blocks_done": len(found)}
         db.execute(sweeps.update().where(sweeps.c.id == plan.sweep_id).values(**values))
 
+    def note(self, sweep_id: str, kind: str, data: Mapping[str, Any]) -> None:
+        """Add an event to the story of a sweep."""
+        with self._write() as db:
+            _add_event(db, sweep_id, kind, data)
+
     def release_all(self, owner: str) -> None:
         """Give every block of `owner` back; those that are stored meanwhile are not repeated."""
         with self._write() as db:

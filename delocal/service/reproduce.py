@@ -95,7 +95,7 @@ def reproduce(
     ----------
     output
         Folder, to which the figure is written as ``NAME.html``, the table as ``NAME.json`` and
-        the caption as ``NAME.md``.
+        the caption as ``NAME.txt``.
     service
         Runs the sweeps, and keeps them: one that it has already is not run again.
     replicas
@@ -117,13 +117,13 @@ def reproduce(
         label: SweepRequest.parse(_with_replicas(request, replicas))
         for label, request in chosen.requests.items()
     }
-    ids = {label: service.sweeps.submit(request).id for label, request in requests.items()}
+    ids = {label: _submit(service, request) for label, request in requests.items()}
     for label, sweep_id in ids.items():
         _wait(service, label, sweep_id, progress)
     drawn = chosen.draw({label: service.sweeps.store(i).open() for label, i in ids.items()})
     output.mkdir(parents=True, exist_ok=True)
-    text = f"# {chosen.title}\n\nAfter {chosen.source}.\n\n{drawn.caption}\n"
-    (output / f"{name}.md").write_text(text)
+    text = f"After {chosen.source}.\n\n{drawn.caption}\n"
+    (output / f"{name}.txt").write_text(text)
     if drawn.figure is not None:
         for suffix in formats:
             save(drawn.figure, output / f"{name}.{suffix}")
@@ -143,7 +143,7 @@ def write_gallery(output: Path, names: Iterable[str]) -> Path:
     parts = [GALLERY]
     for name in names:
         chosen, table = one_reproduction(name), output / f"{name}.json"
-        caption = (output / f"{name}.md").read_text().split("\n", 2)[2].strip()
+        caption = (output / f"{name}.txt").read_text().strip()
         parts.append(f"## {chosen.title}\n\n`delocal reproduce {name}`. {caption}")
         if (output / f"{name}.png").exists():
             parts.append(f"![{chosen.title}]({name}.png)")
@@ -165,6 +165,14 @@ def _markdown_table(rows: Sequence[Mapping[str, str]]) -> str:
     columns = list(rows[0])
     lines = [columns, ["---"] * len(columns), *([row[c] for c in columns] for row in rows)]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def _submit(service: Service, request: SweepRequest) -> str:
+    """Enter a sweep, or go on with one that failed or was cancelled before."""
+    record = service.sweeps.submit(request)
+    if record.state in (SweepState.FAILED, SweepState.CANCELLED):
+        service.sweeps.retry(record.id)
+    return record.id
 
 
 def _wait(service: Service, label: str, sweep_id: str, progress: Progress | None) -> None:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Mapping
 from numbers import Real
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import yaml
@@ -86,6 +86,28 @@ class SamplingRequest(BaseModel):
         return Sampling(self.replicas, most, self.target_rel_error, seed)
 
 
+class Extension(BaseModel):
+    """What is added to a sweep: values on its axes, or replicas."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    axes: dict[str, AxisInput] = Field(default_factory=dict, description="values to add, by axis")
+    sampling: dict[Literal["replicas", "max_replicas", "target_rel_error"], Number] = Field(
+        default_factory=dict, description="what replaces the sampling of the sweep"
+    )
+
+    @classmethod
+    def parse(cls, content: Mapping[str, Any]) -> Extension:
+        """Return the extension in `content`; RequestError says everything wrong with it."""
+        try:
+            found = cls.model_validate(content)
+        except ValidationError as error:
+            raise RequestError([_problem(dict(e)) for e in error.errors()]) from error
+        if not found.axes and not found.sampling:
+            raise RequestError([Problem("", "nothing to add; give `axes` or `sampling`")])
+        return found
+
+
 class SweepRequest(BaseModel):
     """A sweep of models over a grid of parameters.
 
@@ -155,18 +177,54 @@ class SweepRequest(BaseModel):
     @classmethod
     def from_text(cls, text: str) -> SweepRequest:
         """Return the request in a JSON or YAML text."""
-        try:
-            content = _read(text)
-        except UNREADABLE as error:
-            raise RequestError([Problem("", f"neither JSON nor YAML: {error}")]) from error
-        if not isinstance(content, dict):
-            raise RequestError([Problem("", "a request is an object with `models` and `axes`")])
-        return cls.parse(content)
+        return cls.parse(read_content(text))
 
     @classmethod
     def from_file(cls, path: str | Path) -> SweepRequest:
         """Return the request in a JSON or YAML file."""
         return cls.from_text(Path(path).read_text())
+
+    def extended(self, changes: Mapping[str, Any]) -> SweepRequest:
+        """Return this request with more values on some axes, or more replicas.
+
+        Parameters
+        ----------
+        changes
+            ``axes``: values to add, by name, in any form of an axis; ``sampling``: replicas,
+            max_replicas and target_rel_error that replace those of the request.
+
+        Raises
+        ------
+        RequestError
+            An axis that the request does not have, one that is zipped with values of its own, or
+            fewer replicas than before.
+        """
+        problems: list[Problem] = []
+        asked = Extension.parse(changes)
+        own = self._own_axes()
+        led = {axis.along for axis in self.axes.values()}
+        axes = dict(self.axes)
+        for name, more in asked.axes.items():
+            if name not in own:
+                message = f"no axis {name!r} with values of its own; {did_you_mean(name, own)}"
+                problems.append(Problem(f"axes.{name}", message))
+            elif name in led or more.like or more.along:
+                message = "values zipped with others cannot be added; submit a sweep of its own"
+                problems.append(Problem(f"axes.{name}", message))
+            else:
+                old = own[name].values()
+                new = [value for value in more.values() if value not in set(old)]
+                axes[name] = Axis(list=tuple(sorted((*old, *new))))
+        if (replicas := asked.sampling.get("replicas", math.inf)) < self.sampling.replicas:
+            message = f"{replicas:g} is fewer than the {self.sampling.replicas} there are"
+            problems.append(Problem("sampling.replicas", message))
+        if problems:
+            raise RequestError(problems)
+        content = self.model_dump(mode="json", exclude_defaults=True)
+        content["axes"] = {n: a.model_dump(exclude_none=True) for n, a in axes.items()}
+        if asked.sampling:
+            content["sampling"] = {**content.get("sampling", {}), **asked.sampling}
+        return SweepRequest.parse(content)
 
     def plan(
         self,
@@ -323,6 +381,17 @@ class SweepRequest(BaseModel):
             if wrong.size:
                 message = f"{wrong[0]:g} is not allowed; {p.allowed}"
                 problems.append(Problem(f"{place}.{p.name}", message))
+
+
+def read_content(text: str) -> dict[str, Any]:
+    """Return the object in a JSON or YAML text; RequestError if there is none."""
+    try:
+        content = _read(text)
+    except UNREADABLE as error:
+        raise RequestError([Problem("", f"neither JSON nor YAML: {error}")]) from error
+    if not isinstance(content, dict):
+        raise RequestError([Problem("", "a request is an object with `models` and `axes`")])
+    return content
 
 
 UNREADABLE = (yaml.YAMLError, ValueError, LookupError, AttributeError, RecursionError)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,12 +20,15 @@ from delocal.workers.block import Task
 from delocal.workers.dataset import Layout
 from delocal.workers.local import outcome_of
 from delocal.workers.plan import Part, Plan, model_of
+from delocal.workers.recall import Memory, is_dear
 from delocal.workers.store import SweepStore
 
 SWEEP_ID = re.compile("[0-9a-f]{16}")
 INLINE_SECONDS = 0.05  # a lighter sweep is computed at once: a task would cost more than it
 INLINE_BLOCKS = 4
 INLINE_LEASE = 60.0
+SOURCES_LOOKED_AT = 200  # of the newest sweeps, for cells that need not be computed again
+SOURCES = 8  # kept in a plan: each is opened by the workers
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,7 @@ class Estimate:
     blocks: int
     bytes: int
     core_seconds: float
+    known: int
     exists: bool
 
 
@@ -56,15 +61,18 @@ class Sweeps:
             sum(len(part.blocks) for part in plan.parts),
             sum(_bytes(part) for part in plan.parts),
             self._seconds(plan),
+            self._known(plan),
             self.ledger.sweep(plan.sweep_id) is not None,
         )
 
-    def submit(self, request: SweepRequest) -> SweepRecord:
+    def submit(self, request: SweepRequest, sources: Sequence[str] = ()) -> SweepRecord:
         """Enter a sweep and return at once; an identical one that exists is returned as it is.
 
-        A light sweep is computed before this returns.
+        A light sweep is computed before this returns. Cells that are dear and that one of the
+        last sweeps has, or one of the `sources`, are copied.
         """
         plan = request.plan(provenance(), max_cells=self._max_cells)
+        plan = replace(plan, sources=self._sources(plan, sources))
         store = self._dispatcher.store(plan.sweep_id)
         store.create(plan)
         plan = store.plan  # one stored before may be cut into other blocks
@@ -111,6 +119,18 @@ class Sweeps:
         self._dispatcher.wake()
         return self.get(sweep_id)
 
+    def extend(self, sweep_id: str, changes: Mapping[str, Any]) -> SweepRecord:
+        """Enter the sweep that this one becomes with more values on its axes, or more replicas.
+
+        It has an id of its own, that of the same request made at once; what this one has is
+        copied, byte for byte. RequestError says what cannot be added.
+        """
+        record = self.get(sweep_id)
+        request = SweepRequest.parse(record.request).extended(changes)
+        extended = self.submit(request, [record.id])
+        self.ledger.note(record.id, "extended", {"to": extended.id})
+        return extended
+
     def retry(self, sweep_id: str) -> SweepRecord:
         """Compute again what failed or was cancelled in a sweep that has ended, and only that.
 
@@ -137,6 +157,28 @@ class Sweeps:
     def events(self, sweep_id: str, after: int) -> list[Event]:
         """Return what happened to a sweep after the event with id `after`."""
         return self.ledger.events(sweep_id, after)
+
+    def _sources(self, plan: Plan, named: Sequence[str]) -> tuple[str, ...]:
+        """Return the sweeps that share dear cells with a plan: those named, and recent ones."""
+        dear = [part for part in plan.parts if is_dear(part)]
+        if not dear:
+            return ()
+        recent = (record.id for record in self.ledger.newest(SOURCES_LOOKED_AT))
+        found = [
+            sweep_id
+            for sweep_id in dict.fromkeys((*named, *recent))
+            if sweep_id != plan.sweep_id and self._shares(sweep_id, dear)
+        ]
+        return tuple(found[:SOURCES])
+
+    def _shares(self, sweep_id: str, dear: Sequence[Part]) -> bool:
+        store = self._dispatcher.store(sweep_id)
+        return store.exists() and any(Memory.of([store], part).overlap(part) for part in dear)
+
+    def _known(self, plan: Plan) -> int:
+        """Return how many cells, or replicas, other sweeps may have."""
+        sources = [self._dispatcher.store(i) for i in self._sources(plan, ())]
+        return sum(Memory.of(sources, part).overlap(part) for part in plan.parts)
 
     def _seconds(self, plan: Plan) -> float:
         return sum(

@@ -18,16 +18,19 @@ from delocal.workers.dataset import Layout
 from delocal.workers.evaluated import (
     FAILURES_KEPT,
     Evaluated,
+    Recall,
     Walk,
     blank,
     blank_excluded,
     counts_of,
     every,
     failure_of,
+    nothing,
     variables_of,
 )
 from delocal.workers.grid import Blocks, Box, block_shape
 from delocal.workers.plan import Part, model_of
+from delocal.workers.recall import Memory
 from delocal.workers.replicas import evaluate_replicas, summarize
 from delocal.workers.store import Receipt, SweepStore
 
@@ -103,12 +106,20 @@ def evaluate(
     store: SweepStore, part: Part, block: int, cancelled: CancelToken = never
 ) -> Evaluated:
     """Evaluate one block of any part; only a summary reads the store."""
-    if part.role == "replicas":
-        return evaluate_replicas(part, block, cancelled)
     if part.role == "summary":
         cells = dict(zip(part.grid.names, part.blocks.box(block), strict=True))
         return summarize(part, block, store.read(store.plan.replicas_of(part), cells))
-    return evaluate_block(part, block, cancelled)
+    memory = Memory.of([_neighbour(store, source) for source in store.plan.sources], part)
+    recall = memory.find if memory.sources else nothing
+    if part.role == "replicas":
+        return evaluate_replicas(part, block, cancelled, recall=recall)
+    walk = every if memory.sources else None  # a cell worth remembering is worth a look
+    return evaluate_block(part, block, cancelled, walk, recall)
+
+
+def _neighbour(store: SweepStore, sweep_id: str) -> SweepStore:
+    """Return the store of another sweep in the same folder."""
+    return SweepStore(store.root.parent / sweep_id)
 
 
 def _evaluate_carefully(
@@ -144,13 +155,17 @@ def store_failed_block(store: SweepStore, model: str, block: int, error: BaseExc
 
 
 def evaluate_block(
-    part: Part, block: int, cancelled: CancelToken = never, walk: Walk | None = None
+    part: Part,
+    block: int,
+    cancelled: CancelToken = never,
+    walk: Walk | None = None,
+    recall: Recall = nothing,
 ) -> Evaluated:
     """Evaluate the cells of one block, in segments of about `SEGMENT_SECONDS`, or along a `walk`.
 
     A cell that raises is a result: if a segment raises, its cells are evaluated one by one, and
-    those at fault are stored as NaN with status `failed` and their traceback. Raises Cancelled
-    where ``cancelled()`` is true.
+    those at fault are stored as NaN with status `failed` and their traceback. Along a walk, cells
+    that `recall` finds are copied. Raises Cancelled where ``cancelled()`` is true.
     """
     model, box = model_of(part), part.blocks.box(block)
     layout = Layout.of_grid(part.grid, model, box)
@@ -166,7 +181,8 @@ def evaluate_block(
             _evaluate_segment(model, part, box, segments.box(segment), layout, arrays, failures)
     else:
         mesh, wanted = part.grid.mesh(box), walk(~part.grid.excluded(box))
-        arrays = _cell_by_cell(model, part, layout, mesh, wanted, failures, (0,) * len(shape))
+        origin = (0,) * len(shape)
+        arrays = _cell_by_cell(model, part, layout, mesh, wanted, failures, origin, recall)
     blank_excluded(model, layout, arrays, part.grid.excluded(box))
     return Evaluated(arrays, counts_of(arrays["status"]), tuple(failures))
 
@@ -206,13 +222,19 @@ def _cell_by_cell(
     wanted: Iterator[tuple[int, ...]],
     failures: list[Mapping[str, Any]],
     origin: tuple[int, ...],
+    recall: Recall = nothing,
 ) -> dict[str, NDArray[Any]]:
     shape = tuple(layout.sizes.values())
     full = {name: np.broadcast_to(values, shape) for name, values in mesh.items()}
     arrays = blank(model, layout, Status.FAILED)
+    variables = {variable.name: variable for variable in variables_of(model, layout)}
     single = Layout(dict.fromkeys(layout.sizes, 1), layout.varies, layout.extra)
     for cell in wanted:
         point = {name: values[cell] for name, values in full.items()}
+        if found := recall({name: float(value) for name, value in point.items()}):
+            for name, known in found.items():
+                arrays[name][layout.place(variables[name], cell)] = known
+            continue
         try:
             values = model.evaluate(point, part.options)
         except Exception as error:
@@ -220,7 +242,7 @@ def _cell_by_cell(
                 within = tuple(o + i for o, i in zip(origin, cell, strict=True))
                 failures.append(failure_of(error, within, point))
             continue
-        for variable in variables_of(model, layout):
+        for variable in variables.values():
             place = layout.place(variable, cell)
             fitted = single.fit(variable, values[variable.name])
             arrays[variable.name][place] = fitted[(0,) * len(place)]

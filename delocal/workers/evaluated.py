@@ -15,6 +15,8 @@ from delocal.workers.dataset import Layout
 
 Walk = Callable[[NDArray[np.bool_]], Iterator[tuple[int, ...]]]
 """How the cells of a mask are gone through, one by one."""
+Recall = Callable[[Mapping[str, float]], Mapping[str, NDArray[Any]] | None]
+"""What is known of the cell at a point: its variables along their extra dims, or None."""
 FAILURES_KEPT = 100  # tracebacks kept of one block; every failed cell is counted
 
 
@@ -31,6 +33,10 @@ class Evaluated:
 def every(wanted: NDArray[np.bool_]) -> Iterator[tuple[int, ...]]:
     """Yield the places where `wanted` is true, in their order."""
     yield from map(tuple, np.argwhere(wanted).tolist())
+
+
+def nothing(_: Mapping[str, float]) -> None:
+    """Remember no cell."""
 
 
 def failure_of(

@@ -92,11 +92,13 @@ class Plan:
     """All that a sweep is to compute, one part for each model.
 
     `sweep_id` follows from the content of the request alone; `digest` also from how it is cut.
+    `sources` are sweeps in the same folder whose cells may be copied.
     """
 
     sweep_id: str
     parts: tuple[Part, ...]
     provenance: Mapping[str, Any]
+    sources: tuple[str, ...] = ()
 
     @cached_property
     def digest(self) -> str:
@@ -122,13 +124,15 @@ class Plan:
             "sweep_id": self.sweep_id,
             "parts": [part.to_json() for part in self.parts],
             "provenance": dict(self.provenance),
+            "sources": list(self.sources),
         }
 
     @classmethod
     def from_json(cls, content: Mapping[str, Any]) -> Plan:
         """Return the plan that `to_json` wrote."""
         parts = tuple(Part.from_json(part) for part in content["parts"])
-        return cls(content["sweep_id"], parts, content["provenance"])
+        sources = tuple(content.get("sources", ()))
+        return cls(content["sweep_id"], parts, content["provenance"], sources)
 
 
 def plan_parts(

@@ -13,14 +13,17 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from delocal.physics.model import Status
+from delocal.workers.dataset import Layout
 from delocal.workers.grid import Dimension
 from delocal.workers.plan import Part, model_of
 from delocal.workers.store import SweepStore
 
 DEAR = 1e-3  # seconds: reading a cell costs about as much
+COUNTED = 20_000  # cells of a grid that is cut in another way are counted one by one up to here
 FINAL = (Status.DONE, Status.OUTSIDE_DOMAIN, Status.NOT_CONVERGED)
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -73,7 +76,13 @@ class Source:
             name: slice(i, i + 1) for name, i in zip(self.part.grid.names, index, strict=True)
         }
         found = self.store.read(self.part, region)
-        return found if found["status"].item() in FINAL else None
+        if found["status"].item() not in FINAL:
+            return None
+        layout = Layout.of_grid(self.part.grid, model_of(self.part))
+        return {
+            variable.name: found[variable.name][(0,) * len(layout.grid_dims(variable))]
+            for variable in model_of(self.part).variables_for(self.part.grid.parameters)
+        }
 
 
 @dataclass(frozen=True)
@@ -91,7 +100,7 @@ class Memory:
         return cls(tuple(source for source in found if source is not None))
 
     def find(self, point: Mapping[str, float]) -> dict[str, NDArray[Any]] | None:
-        """Return the variables of the cell at `point`, each of size 1 along the grid, or None."""
+        """Return the variables of the cell at `point`, along their extra dims, or None."""
         for source in self.sources:
             index = source.locate(point)
             if index is not None and (found := source.read(index)) is not None:
@@ -100,7 +109,7 @@ class Memory:
 
     def overlap(self, wanted: Part) -> int:
         """Return how many cells of `wanted`, or replicas, the best source has places for."""
-        return max((_overlap(source.part, wanted) for source in self.sources), default=0)
+        return max((_overlap(source, wanted) for source in self.sources), default=0)
 
 
 def _kind(part: Part) -> tuple[Any, ...]:
@@ -108,16 +117,19 @@ def _kind(part: Part) -> tuple[Any, ...]:
     return (part.model, part.version, part.role, dict(part.options), seed)
 
 
-def _overlap(known: Part, wanted: Part) -> int:
-    """Count common cells of grids whose dimensions carry the same parameters; else 0."""
-    have = {tuple(d.values): set(zip(*d.values.values(), strict=True)) for d in _all(known)}
-    want = {tuple(d.values): set(zip(*d.values.values(), strict=True)) for d in _all(wanted)}
-    if have.keys() != want.keys():
+def _overlap(source: Source, wanted: Part) -> int:
+    """Count the cells that a source has places for; 0 where counting would cost too much."""
+    have, want = _all(source.part), _all(wanted)
+    if have.keys() == want.keys():
+        return math.prod(len(values & have[names]) for names, values in want.items())
+    if wanted.grid.size > COUNTED:
         return 0
-    return math.prod(len(values & have[names]) for names, values in want.items())
+    points = map(wanted.grid.point, np.ndindex(wanted.grid.shape))
+    return sum(source.locate(point) is not None for point in points)
 
 
-def _all(part: Part) -> list[Dimension]:
-    """Return the dimensions of a grid, and its fixed parameters as dimensions of one point."""
+def _all(part: Part) -> dict[tuple[str, ...], set[tuple[float, ...]]]:
+    """Return the points along each dimension of a grid; what is fixed is a dimension of one."""
     fixed = (Dimension(name, {name: (value,)}) for name, value in part.grid.fixed.items())
-    return [*part.grid.dimensions, *fixed]
+    dimensions = (*part.grid.dimensions, *fixed)
+    return {tuple(d.values): set(zip(*d.values.values(), strict=True)) for d in dimensions}

@@ -17,12 +17,14 @@ from delocal.workers.dataset import Layout
 from delocal.workers.evaluated import (
     FAILURES_KEPT,
     Evaluated,
+    Recall,
     Walk,
     blank,
     blank_excluded,
     counts_of,
     every,
     failure_of,
+    nothing,
     variables_of,
 )
 from delocal.workers.keys import content_key
@@ -39,11 +41,16 @@ def cell_key(part: Part, point: Mapping[str, float], seed: int) -> str:
 
 
 def evaluate_replicas(
-    part: Part, block: int, cancelled: CancelToken = never, walk: Walk = every
+    part: Part,
+    block: int,
+    cancelled: CancelToken = never,
+    walk: Walk = every,
+    recall: Recall = nothing,
 ) -> Evaluated:
     """Compute the replicas of one block, each from the random numbers of its cell and index.
 
-    Raises Cancelled where ``cancelled()`` is true.
+    Those that `recall` finds by their point are copied. Raises Cancelled where ``cancelled()`` is
+    true.
     """
     model, box = model_of(part), part.blocks.box(block)
     layout = Layout.of_grid(part.grid, model, box)
@@ -54,6 +61,10 @@ def evaluate_replicas(
         index = tuple(side.start + i for side, i in zip(box, place, strict=True))
         if cancelled():
             raise Cancelled
+        if found := recall(part.grid.point(index)):
+            for name, values in found.items():
+                arrays[name][place] = values
+            continue
         try:
             _replicate(model, part, layout, index, place, arrays, cancelled)
         except Cancelled:

@@ -36,7 +36,7 @@ def test_it_is_drawn_from_its_sweeps(reproduction, tmp_path, service):
     drawn = reproduce(reproduction.name, tmp_path, service, replicas=2)
     assert drawn.figure is not None or drawn.table
     assert len(drawn.caption) > 40
-    assert reproduction.source in (tmp_path / f"{reproduction.name}.md").read_text()
+    assert reproduction.source in (tmp_path / f"{reproduction.name}.txt").read_text()
     if drawn.figure is not None:
         assert "plotly" in (tmp_path / f"{reproduction.name}.html").read_text()
         axes = drawn.figure.layout

@@ -92,6 +92,30 @@ def cancel(sweep_id: SweepId, request: Request, service: CurrentService) -> Swee
 
 
 @router.post(
+    "/sweeps/{sweep_id}:extend",
+    status_code=202,
+    summary="The sweep with more values on its axes, or more replicas",
+    responses=documented(404, 422),
+)
+def extend(
+    sweep_id: SweepId,
+    content: Annotated[
+        dict[str, Any],
+        WithJsonSchema({"$ref": "#/components/schemas/Extension"}),
+        Body(openapi_examples={"colder": {"value": {"axes": {"T": [1e-7]}}}}),
+    ],
+    request: Request,
+    response: Response,
+    service: CurrentService,
+) -> SweepStatus:
+    """Answer with the extended sweep, which has an id of its own; what is there is copied."""
+    extended = service.sweeps.extend(sweep_id, content)
+    status = SweepStatus.of(extended, str(request.base_url))
+    response.headers["Location"] = status.links["self"]
+    return status
+
+
+@router.post(
     "/sweeps/{sweep_id}:retry",
     status_code=202,
     summary="Compute again what failed or was cancelled, and only that",
