@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks import (
     bethe,
     bond_networks,
+    engine,
     finder,
     hot_cold,
     kernel,
@@ -31,6 +32,7 @@ if __name__ == "__main__":
         bethe,
         hot_cold,
         sweep,
+        engine,
         queries,
     )
     rows = [row for file in files for row in file.rows()]

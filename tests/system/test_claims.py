@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import (
     bond_networks,
+    engine,
     finder,
     hot_cold,
     kernel,
@@ -33,6 +34,7 @@ SMALL = (3, 4, 70, 70)
         lambda: hot_cold.rows(cells=200, peer_cells=20, repeats=1),
         lambda: nearly_localized.rows(cells=2000, peer=20, repeats=1),
         lambda: bond_networks.rows(L=6, L2=8, grains=2, repeats=1),
+        lambda: engine.rows(replicas=20, spins=10_000, cancels=2, workers=1),
     ],
     ids=[
         "kernel",
@@ -43,6 +45,7 @@ SMALL = (3, 4, 70, 70)
         "hot-cold",
         "nearly-localized",
         "bond-networks",
+        "engine",
     ],
 )
 def test_the_benchmarks_run(rows):
