@@ -14,10 +14,7 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
-$(VENV)/.ready-gallery: $(VENV)/.ready $(VENV)/.ready-browser  ## every figure and table of the papers, and their page
-	$(BIN)/delocal reproduce all --png -o docs/gallery
-
-docs: $(VENV)/.ready
+$(VENV)/.ready-docs: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
 

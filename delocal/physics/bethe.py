@@ -55,7 +55,7 @@ NORMAL, FINE = Resolution(), Resolution(order=14, stride=1.5, reach=1.5)
 
 
 @dataclass(frozen=True)
-class Threshold:
+class CriticalDisorder:
     """The critical disorder, the change of it with a finer resolution, and what became of it."""
 
     W_c: float
@@ -150,7 +150,7 @@ def stationary_transform(
 
 
 @lru_cache(maxsize=4096)
-def critical_disorder(K: int, E: float = 0.0, law: SiteDisorder = BOX) -> Threshold:
+def critical_disorder(K: int, E: float = 0.0, law: SiteDisorder = BOX) -> CriticalDisorder:
     """Return W_c, where K lambda(1/2) = 1: states of energy E are localized above it.
 
     Parameters
@@ -167,7 +167,7 @@ def critical_disorder(K: int, E: float = 0.0, law: SiteDisorder = BOX) -> Thresh
     (18.16807, True)
     """
     if not abs(E) < K + 1:
-        return Threshold(np.nan, np.nan, Status.OUTSIDE_DOMAIN)
+        return CriticalDisorder(np.nan, np.nan, Status.OUTSIDE_DOMAIN)
 
     def above(ln_W: Array, resolution: Resolution = NORMAL) -> Array:
         found = [
@@ -179,11 +179,11 @@ def critical_disorder(K: int, E: float = 0.0, law: SiteDisorder = BOX) -> Thresh
     guess = np.log(asymptotic_disorder(float(K), law))
     root = find_root(above, guess - 0.7, guess + 0.5, tolerance=1e-13)
     if not root.done:
-        return Threshold(np.nan, np.nan, Status.NOT_CONVERGED)
+        return CriticalDisorder(np.nan, np.nan, Status.NOT_CONVERGED)
     W_c, step = float(np.exp(root.value)), 1e-3
     slope = (above(root.value + step) - above(root.value - step)) / (2 * step)
     error = W_c * abs(float(above(root.value, FINE) / slope))
-    return Threshold(W_c, error, Status.DONE)
+    return CriticalDisorder(W_c, error, Status.DONE)
 
 
 def critical_disorders(

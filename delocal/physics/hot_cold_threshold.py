@@ -37,7 +37,7 @@ FINITE = 1e300
 
 
 @dataclass(frozen=True)
-class Threshold:
+class MobilityEdge:
     """The effective mobility edge, cell by cell.
 
     Parameters
@@ -71,7 +71,7 @@ class Threshold:
 
 def find_threshold(
     p: HotCold, prefactors: Prefactors = "bare", criterion: Criterion = "resonance"
-) -> Threshold:
+) -> MobilityEdge:
     """Return eps_th(T), by the closed form where there is one, and else by a root.
 
     The domain ends at T = Delta_c exp(-D/3): from there on, ln(Delta_c/T)**D makes eta_hc fall
@@ -101,13 +101,13 @@ def find_threshold(
         return _judged(height, asked, never, p.eF)
 
 
-def _judged(height: Array, asked: NDArray[np.bool_], never: bool, eF: LogArray) -> Threshold:
+def _judged(height: Array, asked: NDArray[np.bool_], never: bool, eF: LogArray) -> MobilityEdge:
     """Return the threshold with what became of each cell."""
     localized = asked & never
     found = asked & (never | (np.isfinite(height) & (height > 0)))
     lost = asked & ~found
     status = np.select([found, lost], [Status.DONE, Status.NOT_CONVERGED], Status.OUTSIDE_DOMAIN)
-    return Threshold(np.where(found, height, np.nan), status.astype(np.int8), localized, eF)
+    return MobilityEdge(np.where(found, height, np.nan), status.astype(np.int8), localized, eF)
 
 
 def in_domain(p: HotCold) -> NDArray[np.bool_]:

@@ -30,11 +30,11 @@ from delocal.physics.hot_cold import (
     hot_spacing,
     mott_length,
 )
-from delocal.physics.hot_cold_threshold import Criterion, Threshold
+from delocal.physics.hot_cold_threshold import Criterion, MobilityEdge
 from delocal.physics.powers import LogArray
 
 
-def suppression(p: HotCold, found: Threshold) -> LogArray:
+def suppression(p: HotCold, found: MobilityEdge) -> LogArray:
     """Return (eps_th - eF)/T, which is -ln sigma, Eqs. (18) and (29).
 
     sigma is normalized to its prefactor, which the theory does not give.
@@ -42,7 +42,7 @@ def suppression(p: HotCold, found: Threshold) -> LogArray:
     return found.above / p.T
 
 
-def hot_density(p: HotCold, found: Threshold) -> LogArray:
+def hot_density(p: HotCold, found: MobilityEdge) -> LogArray:
     """Return n_h, the number of delocalized electrons per volume and spin, Eq. (17).
 
     ::
@@ -56,7 +56,7 @@ def hot_density(p: HotCold, found: Threshold) -> LogArray:
     return LogArray((p.T * rho).ln - suppression(p, found).value)
 
 
-def hot_density_integral(p: HotCold, found: Threshold) -> LogArray:
+def hot_density_integral(p: HotCold, found: MobilityEdge) -> LogArray:
     """Return the integral of rho(eps) exp[-(eps - eF)/T] over eps > eps_th, which Eq. (17) cuts.
 
     In 1D it is Eq. (17) times sqrt(pi x) exp(x) erfc(sqrt(x)) = 1 - 1/(2x) + ... with
@@ -70,7 +70,9 @@ def hot_density_integral(p: HotCold, found: Threshold) -> LogArray:
     return hot_density(p, found) * LogArray.of(exact)
 
 
-def activation_energy(p: HotCold, found: Threshold, criterion: Criterion = "resonance") -> LogArray:
+def activation_energy(
+    p: HotCold, found: MobilityEdge, criterion: Criterion = "resonance"
+) -> LogArray:
     """Return E_act = -d ln sigma / d(1/T), the slope of an Arrhenius plot, exactly.
 
     ::
@@ -106,7 +108,7 @@ def level_width(p: HotCold, eps: LogArray, eta: LogArray) -> LogArray:
     return eta**2 / coordination_number(p, eps)
 
 
-def assumptions_hold(p: HotCold, found: Threshold) -> NDArray[np.bool_]:
+def assumptions_hold(p: HotCold, found: MobilityEdge) -> NDArray[np.bool_]:
     """Whether every ">>" that the derivation needs is at least a ">", at the threshold.
 
     Hot and cold: eps_th - eF > T, Delta_h < T, N_eff > 1. Dipoles: l_M < xi_h, l_M < v_h/T. Weak

@@ -16,7 +16,7 @@ from delocal.physics.hot_cold_printed import (
     critical_temperature_of_constant_length,
     leading_threshold,
 )
-from delocal.physics.hot_cold_threshold import Threshold, find_threshold
+from delocal.physics.hot_cold_threshold import MobilityEdge, find_threshold
 from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
 from delocal.physics.powers import LogArray
 
@@ -102,12 +102,12 @@ def _mixture(parameters: Arrays, options: Mapping[str, Any]) -> HotCold:
     return HotCold.of(medium, **{name: given[name] for name in ENERGIES}, xi_growth=growth)
 
 
-def _assumptions(p: HotCold, found: Threshold) -> NDArray[np.int8]:
+def _assumptions(p: HotCold, found: MobilityEdge) -> NDArray[np.int8]:
     hold = hot_cold_transport.assumptions_hold(p, found) & ~found.localized
     return np.asarray(hold, dtype=np.int8)
 
 
-def _logarithms(p: HotCold, found: Threshold, options: Mapping[str, Any]) -> dict[str, LogArray]:
+def _logarithms(p: HotCold, found: MobilityEdge, options: Mapping[str, Any]) -> dict[str, LogArray]:
     """Return each quantity, also where it means nothing."""
     eta_F = hot_cold.resonance_parameter(p, p.eF, options["prefactors"])
     return {
@@ -124,7 +124,9 @@ def _logarithms(p: HotCold, found: Threshold, options: Mapping[str, Any]) -> dic
     }
 
 
-def _of_transport(p: HotCold, found: Threshold, options: Mapping[str, Any]) -> dict[str, LogArray]:
+def _of_transport(
+    p: HotCold, found: MobilityEdge, options: Mapping[str, Any]
+) -> dict[str, LogArray]:
     """Return what hot electrons carry; where all are localized, nothing at an infinite cost."""
     energy = hot_cold_transport.activation_energy(p, found, options["criterion"])
     density = hot_cold_transport.hot_density(p, found)
@@ -138,7 +140,9 @@ def _of_transport(p: HotCold, found: Threshold, options: Mapping[str, Any]) -> d
     }
 
 
-def _at_threshold(p: HotCold, found: Threshold, options: Mapping[str, Any]) -> dict[str, LogArray]:
+def _at_threshold(
+    p: HotCold, found: MobilityEdge, options: Mapping[str, Any]
+) -> dict[str, LogArray]:
     """Return what describes hot electrons at eps_th; NaN where all are localized."""
     eps = LogArray(np.where(found.localized, np.nan, found.eps.ln))
     eta = hot_cold.resonance_parameter(p, eps, options["prefactors"])
