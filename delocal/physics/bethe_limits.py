@@ -85,9 +85,9 @@ def asymptotic_disorder(K: ArrayLike, law: SiteDisorder = BOX) -> Array:
     characteristic function as (signed) weight: C = pi**2/12, pi**2/8, pi**2/6 for box, Gaussian
     and Cauchy law. Derived here: between X = 1/G and y > 0, on the scale of their logarithms, the
     operator of `bethe` at s = 1/2 has the kernel p(X + y) + p(X - y). It is ``|r><l| + V`` with
-    ``<l|r> = 4 p L / W``. V is local at X ~ y ~ W, ``<l|V|r> = (2 p / W)**2 C``, and from there one step
-    leads to 1/y ~ W, where V is small: V**2 = 0 up to 1/W**2. So the eigenvalue 1/K solves
-    ``1 = <l|r> K + <l|V|r> K**2``.
+    ``<l|r> = 4 p L / W``. V is local at X ~ y ~ W, ``<l|V|r> = (2 p / W)**2 C``, and from there
+    one step leads to 1/y ~ W, where V is small: V**2 = 0 up to 1/W**2. So the eigenvalue 1/K
+    solves ``1 = <l|r> K + <l|V|r> K**2``.
 
     Examples
     --------
