@@ -23,7 +23,7 @@ from delocal.workers.store import Receipt
 app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Energy transport in Anderson insulators, swept over (d, alpha, beta, T, W).",
+    help="Energy transport in Anderson insulators: theories and Monte Carlo, swept.",
 )
 out, err = Console(), Console(stderr=True)
 
@@ -175,11 +175,14 @@ def models(name: Annotated[str | None, typer.Argument()] = None, as_json: Json =
         found: Any = one_model(name) if name else describe_models()
         typer.echo(json.dumps(found, indent=2))
     elif name is None:
-        _print_table(describe_models(), ("name", "kind", "title", "reference"))
+        _print_table(describe_models(), ("name", "kind", "title"))
     else:
         model = one_model(name)
         out.print(f"[bold]{model['name']}[/] {model['version']}: {model['title']}")
         _print_table(model["parameters"], ("name", "long_name", "units", "allowed", "default"))
+        if model["options"]:
+            rows = [{**o, "choices": ", ".join(map(str, o["choices"]))} for o in model["options"]]
+            _print_table(rows, ("name", "choices", "description"))
         _print_table(model["variables"], ("name", "long_name", "units", "equation"))
 
 

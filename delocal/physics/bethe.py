@@ -195,7 +195,7 @@ def critical_disorders(
     found = [critical_disorder(int(k), float(e), law) for k, e in unique]
     shape = np.broadcast_shapes(np.shape(K), np.shape(E))
 
-    values = np.array([(f.W_c, f.error) for f in found])[np.ravel(place)]
+    values = np.array([(f.W_c, f.error) for f in found]).reshape(-1, 2)[np.ravel(place)]
     status = np.array([f.status for f in found], dtype=np.int8)[np.ravel(place)]
     return values[:, 0].reshape(shape), values[:, 1].reshape(shape), status.reshape(shape)
 

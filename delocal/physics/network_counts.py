@@ -15,7 +15,10 @@ from delocal.physics.pseudospins import PseudoSpins
 
 RATIOS = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0)
 """Lower ends of the octaves of distance, in units of the size at which coupling meets splitting."""
-COUNTED = ("shell_links", "links", "density", "largest", "susceptibility", "wrapping")
+COUNTED = (
+    *("shell_links", "links", "density", "largest", "susceptibility"),
+    *("wrapping", "wrapping_every", "spanning"),
+)
 
 
 def counts(sites: PseudoSpins, links: Links, unit: float) -> dict[str, Any]:
@@ -38,6 +41,8 @@ def counts(sites: PseudoSpins, links: Links, unit: float) -> dict[str, Any]:
         "largest": found.largest / number,
         "susceptibility": found.second_moment / number,
         "wrapping": float(found.wraps.any()),
+        "wrapping_every": float(found.wraps.all()),
+        "spanning": float(found.spans.any()),
     }
 
 
@@ -57,6 +62,8 @@ def count_variables(what: str, dim: str, equation: str) -> tuple[Variable, ...]:
         "largest": (f"share of the {what} in the largest cluster", "1", ""),
         "susceptibility": ("mean cluster size without the largest cluster", "1", ""),
         "wrapping": ("probability that a cluster winds around the box", "1", ""),
+        "wrapping_every": ("probability that clusters wind around it in every direction", "1", ""),
+        "spanning": ("probability that a cluster is as long as the box", "1", ""),
     }
     return tuple(
         Variable(name, *given, dims=(dim,) if name == "shell_links" else (), estimated=True)

@@ -94,8 +94,8 @@ def reproduce(
     Parameters
     ----------
     output
-        Folder, to which the figure is written as ``NAME.html``, the table as ``NAME.json`` and
-        the caption as ``NAME.txt``.
+        Folder, to which the figure is written as ``NAME.html``, the table as ``NAME.json``, the
+        caption as ``NAME.txt``, and where the datasets are as ``NAME.sweeps.json``.
     service
         Runs the sweeps, and keeps them: one that it has already is not run again.
     replicas
@@ -124,6 +124,8 @@ def reproduce(
     output.mkdir(parents=True, exist_ok=True)
     text = f"After {chosen.source}.\n\n{drawn.caption}\n"
     (output / f"{name}.txt").write_text(text)
+    paths = {label: str(service.sweeps.store(i).zarr_path) for label, i in ids.items()}
+    (output / f"{name}.sweeps.json").write_text(json.dumps(paths, indent=1))
     if drawn.figure is not None:
         for suffix in formats:
             save(drawn.figure, output / f"{name}.{suffix}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, TypeVar
@@ -194,9 +195,14 @@ def _as_dataarrays(
     known = [parameter.name for parameter in model.parameters]
     unknown = set(parameters) - set(known)
     if unknown:
+        options = [option.name for option in model.options]
+        close = [difflib.get_close_matches(name, [*known, *options], n=1) for name in unknown]
+        hint = "".join(f"did you mean {found[0]!r}? " for found in close if found)
+        takes = f"it takes {', '.join(known)}"
+        if options:
+            takes += f", and the options {', '.join(options)}"
         raise ValueError(
-            f"model {model.name!r} has no parameter {', '.join(sorted(unknown))}; "
-            f"it takes {', '.join(known)}"
+            f"model {model.name!r} has no parameter {', '.join(sorted(unknown))}; {hint}{takes}"
         )
     given = {}
     for parameter in model.parameters:

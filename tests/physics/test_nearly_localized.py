@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from scipy.optimize import brentq
 
+import delocal
 from benchmarks.nearly_localized import one_by_one
 from delocal.physics import dot_temperature, dot_windows, nearly_localized
 from delocal.physics.coupled_dots import CoupledDots, eps_of_x
@@ -480,3 +481,28 @@ def test_the_model_says_localized_or_metal():
     assert found["log10_Gamma"][0] == -np.inf
     assert found["valid"].tolist() == [0, 1]
     assert (found["gain"] > 1).tolist() == [False, True]
+
+
+def test_the_model_over_temperature_is_the_model_over_eps():
+    T = np.array([0.9, 1.1, 1.4, 1.7]) * float(delocal.evaluate(TEMPERATURE, T=1.0).T_0)
+    ds = delocal.evaluate(TEMPERATURE, T=T)
+    same = delocal.evaluate("nearly-localized", eps=ds.eps.values, gamma=0.01, K=3)
+    np.testing.assert_allclose(same.T_over_T0, T / ds.T_0, rtol=1e-12)
+    np.testing.assert_allclose(same.Xi, ds.Xi, rtol=1e-12)
+    assert ds.saddle_holds.values.tolist() == [0, 0, 1, 1]
+    np.testing.assert_array_equal(np.isnan(ds.log10_Gamma_saddle), [True, False, False, False])
+    hot = delocal.evaluate(TEMPERATURE, T=11.0, g=10, lam=0.1)  # lam T**2 > g Delta**2
+    assert hot.status == Status.OUTSIDE_DOMAIN
+
+
+def test_several_roots_close_to_gamma_are_not_valid():
+    """There (Gamma/gamma) ln**2(gamma/Gamma) is small, and means nothing."""
+    near = delocal.evaluate(
+        "nearly-localized", variant="full", eps=0.69541, gamma=0.15102, K=3, N=11, s=1.926
+    )
+    assert near.n_roots == 3
+    assert near.Gamma > 0.9 * 0.15102
+    assert near.valid == 0
+
+
+TEMPERATURE = "nearly-localized-temperature"

@@ -69,7 +69,13 @@ AT_THRESHOLD = (
     Quantity("Delta_h", "level spacing of hot electrons", "energy", "Sec. II"),
     Quantity("N_eff", "cold pairs within reach of a hot state", "1", "(8)"),
     Quantity("Delta_3hc", "spacing of final states of a decay", "energy", "(9), (23)"),
-    Quantity("V_hc", "matrix element of a decay", "energy", "(1)", "eta_hc Delta_3hc"),
+    Quantity(
+        "V_hc",
+        "matrix element of a decay, all factors kept",
+        "energy",
+        "(11), (24)",
+        "over Delta_3hc it is eta_hc with assembled prefactors",
+    ),
     Quantity("alpha", "coupling constant at eps_th", "1", "(12), (25)"),
     Quantity("level_width", "width of hot levels over their spacing", "1", "(19)"),
 )
@@ -152,7 +158,7 @@ def _at_threshold(
         "Delta_h": hot_cold.hot_spacing(p, eps),
         "N_eff": hot_cold.coordination_number(p, eps),
         "Delta_3hc": spacing,
-        "V_hc": eta * spacing,
+        "V_hc": hot_cold.hartree_amplitude(p, eps),
         "alpha": hot_cold.coupling_constant(p, eps),
         "level_width": hot_cold_transport.level_width(p, eps, eta),
     }

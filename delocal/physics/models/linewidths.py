@@ -54,7 +54,7 @@ def _positive(
 PARAMETERS = (
     Parameter("Gamma", "linewidth", "energy", minimum=0, open_bounds=True),
     Parameter("T_over_Tc", "temperature over T_c of Eq. (28)", "1", minimum=0, open_bounds=True),
-    Parameter("n", "order of the linearised equation", "1", minimum=0, integer=True, default=1),
+    Parameter("n", "order of the linearised equation", "1", 0, 1e6, integer=True, default=1),
     Parameter("eta", "linewidth due to a bath", "energy", minimum=0, open_bounds=True, default=1),
     Parameter("C1", "constant of the model", "1", minimum=0, open_bounds=True, default=1),
 )

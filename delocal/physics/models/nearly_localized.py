@@ -89,7 +89,8 @@ def _flags(dots: CoupledDots, found: Linewidth, z: NDArray[Any]) -> dict[str, ND
         "saddle_point_holds": windows.saddle_point_holds(dots),
     }
     valid = windows.in_coupling_window(dots, z) & flags["in_linewidth_window"]
-    valid = valid & (windows.self_averaging(dots, found.Gamma) < 1)
+    valid = valid & (windows.self_averaging(dots, found.Gamma) < 1) & (found.roots <= 1)
+    valid = valid & (found.Gamma.ln < dots.ln_gamma - dots.d)  # else (26) holds for Gamma ~ gamma
     return {name: np.asarray(flag, np.int8) for name, flag in {**flags, "valid": valid}.items()}
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from delocal.physics import phase_diagram
 from delocal.physics.counting import resonant_partners
-from delocal.physics.disorder import Ensemble, sample_active_spins
+from delocal.physics.disorder import Ensemble, active, sample_active_spins, sample_spins
 from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Status, Variable
 from delocal.physics.network_counts import COUNTED, RATIOS, count_variables, counts, partners
 from delocal.physics.networks import INTERACTIONS, network
@@ -21,6 +21,7 @@ from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region, belo
 from delocal.physics.pseudospins import PseudoSpins, sample_dilute, sample_pseudospins
 from delocal.physics.scales import optimal_pseudospin_size
 from delocal.physics.splittings import resonant_pseudospins, size_where
+from delocal.physics.thresholds import threshold_temperature
 
 PAPER = "Gutman et al. (2016)"
 NEEDS = ("d", "alpha", "beta", "T", "W", "t", "V", "rho")
@@ -40,7 +41,9 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
             R1[place], Lc[place] = size, star
             N1[place] = resonant_partners(ensemble, size)
             N2[place] = [float(resonant_pseudospins(ensemble, size, c * star)) for c in RATIOS]
+    exact = {"T_c": _thresholds(parameters)} if "L" in parameters else {}
     return {
+        **exact,
         "R1_exact": R1,
         "R1_exponent": _exponents(parameters),
         "L_c": Lc,
@@ -79,6 +82,18 @@ def derive(point: Mapping[str, float], known: Arrays) -> dict[str, NDArray[Any]]
     }
 
 
+def _thresholds(parameters: Arrays) -> NDArray[np.float64]:
+    """Return Tc(L), which does not depend on T."""
+    points = np.broadcast_arrays(*(parameters[name] for name in (*NEEDS, "L")))
+    T_c = np.full(points[0].shape, np.nan)
+    for place in np.ndindex(T_c.shape):
+        *values, L = (p[place] for p in points)
+        ensemble = _ensemble(dict(zip(NEEDS, values, strict=True)))
+        if ensemble is not None:
+            T_c[place] = threshold_temperature(ensemble, float(L))
+    return T_c
+
+
 def _exponents(parameters: Arrays) -> NDArray[np.float64]:
     """Return the exponents of R1(T), Eq. (21), in the order of `SCALED_BY`."""
     ranges = np.broadcast_arrays(*(parameters[name] for name in ("d", "alpha", "beta")))
@@ -108,11 +123,25 @@ def _active(
     return sample_pseudospins(spins, ensemble, R1, cancelled=cancelled)
 
 
+def _all(
+    ensemble: Ensemble, R1: float, box: float, rng: Generator, cancelled: CancelToken
+) -> PseudoSpins:
+    if (number := ensemble.rho * box**ensemble.d) > MOST_SPINS:
+        raise ValueError(
+            f"a box of {box:g} holds {number:.2g} spins, more than {MOST_SPINS:.0e}; take a "
+            "smaller box, a higher temperature, or the sampler `active`, which has the same law"
+        )
+    spins = active(sample_spins(ensemble, box, rng), ensemble.T)
+    return sample_pseudospins(spins, ensemble, R1, cancelled=cancelled)
+
+
 SAMPLERS: Mapping[str, Callable[..., PseudoSpins]] = {
     "dilute": _dilute,
     "siblings": _siblings,
     "active": _active,
+    "all": _all,
 }
+MOST_SPINS = 1e8
 
 
 def _ensemble(point: Mapping[str, Any]) -> Ensemble | None:
@@ -141,7 +170,7 @@ model = Model(
     kind="monte-carlo",
     title="Network of pseudo-spins of the size R1(T) in the power-law spin model",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
-    parameters=spin_parameters(*NEEDS),
+    parameters=spin_parameters(*NEEDS, "L"),
     variables=(
         STATUS,
         N2,
@@ -151,7 +180,8 @@ model = Model(
             "size of pseudo-spins at which N2(R1, R2*) = 1",
             f"{PAPER}, Eq. (21)",
             "length",
-            "by the sampler chosen: `active` includes pairs that share a spin",
+            "from N2 measured at R1_exact, by its exact growth N2 ~ R1**(D/beta); by the sampler "
+            "chosen: `active` and `all` include pairs that share a spin",
         ),
         Variable(
             "R1_exact", "size at which N2(R1, R2*) = 1 without shared spins", "length", "Eq. (21)"
@@ -163,6 +193,13 @@ model = Model(
             f"{PAPER}, Eq. (21)",
             depends=("d", "alpha", "beta"),
             dims=("wrt",),
+        ),
+        Variable(
+            "T_c",
+            "temperature at which a sample of size L just connects, L_c = L; NaN if at none",
+            "energy",
+            f"{PAPER}, Eq. (65)",
+            needs="L",
         ),
         Variable("L_c", "spacing R2* of pseudo-spins of size R1_exact", "length", "Eq. (7)"),
         Variable("E_star", "energy t / R1_exact**alpha", "energy", f"{PAPER}, Eq. (24)"),
@@ -183,7 +220,12 @@ model = Model(
             "tail: V/r**beta up to half the box; cut: none beyond R2*; as-printed: Eq. (19); "
             "four-spin: sum over the four constituents",
         ),
-        Option("sampler", tuple(SAMPLERS), "which pseudo-spins are drawn"),
+        Option(
+            "sampler",
+            tuple(SAMPLERS),
+            "dilute: pseudo-spins as they come; siblings: with those that share a spin; active: "
+            "resonant pairs among the active spins; all: the same, drawing every spin",
+        ),
         Option("box", (32, 16, 64, 128, 256, 1024, 4096), "edge of the box in units of R2*"),
     ),
     replicate=replicate,

@@ -197,7 +197,7 @@ model = Model(
         ),
         _positive("delta", "level spacing of a grain", "energy", 1.0),
         _positive("c", "constant in T_c of the slides", "1", 1.0),
-        Parameter("n", "order of the linearised equation", "1", minimum=0, integer=True, default=1),
+        Parameter("n", "order of the linearised equation", "1", 0, 1e6, integer=True, default=1),
         Parameter(
             "C2",
             "constant in T_c of the review; 12 M if left out",

@@ -22,7 +22,7 @@ def draw_partners(trees: Trees) -> Drawn:
     for i, (label, ranges) in enumerate(POINTS.items()):
         ds = trees[label]["network"].to_dataset().load()
         _add_partners(figure, ds, ranges, PALETTE[i])
-        at = float(ds.R2[int(ds.N2_exact.argmax())])
+        at = float(ds.R2[int(ds.N2_exact.values.argmax())])
         peaks.append(f"d = {ranges[0]}: largest in the octave from {at:g} R2*")
     figure.update_layout(
         title="Pseudo-spins in resonance with one, at the R1 where N2(R1, R2*) = 1",
