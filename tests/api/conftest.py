@@ -21,9 +21,9 @@ def rest(service):
         yield client
 
 
-def client_of(service, address=HERE, base_url="http://127.0.0.1", local=True, **settings):
+def client_of(
+    service, address=HERE, base_url="http://127.0.0.1", local=True, raise_server_exceptions=False
+):
     """Return a client of the application in this process, as if it came from `address`."""
     app = create_app(service, local=local)
-    return TestClient(
-        app, base_url=base_url, client=address, raise_server_exceptions=False, **settings
-    )
+    return TestClient(app, base_url, raise_server_exceptions, client=address)
