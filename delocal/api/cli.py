@@ -53,6 +53,7 @@ def serve(
     ] = None,
 ) -> None:
     """Start the service with all it needs; DELOCAL_CLUSTER__KIND and others set the rest."""
+    from delocal.api.serving import end_soon
     from delocal.api.serving import serve as serve_until_told
     from delocal.service.logs import configure_logs
     from delocal.service.settings import Settings
@@ -69,7 +70,11 @@ def serve(
         where = service.executor.description
         log.info("serving", host=host, port=port, data=str(folder), cluster=where)
 
-    serve_until_told(settings, host, port, ready)
+    try:
+        serve_until_told(settings, host, port, ready)
+    except SystemExit:  # a signal, after everything was closed
+        end_soon()
+        raise
 
 
 @app.command()

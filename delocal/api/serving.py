@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import signal
 import socket
 import sys
@@ -21,6 +22,8 @@ from delocal.service.logs import quiet_logs
 from delocal.service.settings import Service, Settings
 
 log = structlog.get_logger()
+
+LAST_SECONDS = 5.0  # for the threads of a process that has stopped to end
 
 
 class Server(uvicorn.Server):
@@ -72,6 +75,18 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Service], N
         service.close()
         listener.close()
         log.info("stopped")
+
+
+def end_soon() -> None:
+    """End this process within `LAST_SECONDS`, even if a thread of it does not end.
+
+    A request that took longer than `stop_seconds` was broken off, but the thread that works on it
+    cannot be stopped, and Python would wait for it.
+    """
+    code = 128 + signal.SIGTERM
+    last = threading.Timer(LAST_SECONDS, os._exit, args=(code,))
+    last.daemon = True
+    last.start()
 
 
 def require_keys(settings: Settings, host: str) -> None:

@@ -15,7 +15,13 @@ from pydantic import BaseModel, ConfigDict, Field
 from structlog.typing import Processor
 
 Level = Literal["debug", "info", "warning", "error"]
-QUIET = ("alembic", "asyncio", "distributed", "uvicorn")  # libraries: only what goes wrong
+# Libraries say only what goes wrong. Dask warns of every connection that is closed when it stops.
+QUIET = {
+    "alembic": logging.WARNING,
+    "asyncio": logging.WARNING,
+    "distributed": logging.ERROR,
+    "uvicorn": logging.WARNING,
+}
 
 
 class LogSettings(BaseModel):
@@ -60,8 +66,24 @@ def configure_logs(settings: LogSettings, stream: TextIO | None = None) -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for name in QUIET:
-        logging.getLogger(name).setLevel(max(logging.WARNING, logging.getLevelName(level)))
+    for name, least in QUIET.items():
+        logging.getLogger(name).setLevel(max(least, logging.getLevelName(level)))
+
+
+def adopt_logs(library: str) -> None:
+    """Make a library that brought handlers of its own log like everything else.
+
+    Nothing happens in a program whose logs `configure_logs` did not configure.
+    """
+    formatters = [handler.formatter for handler in logging.getLogger().handlers]
+    if not any(isinstance(f, structlog.stdlib.ProcessorFormatter) for f in formatters):
+        return
+    known = list(logging.getLogger().manager.loggerDict)
+    for name in [library, *(name for name in known if name.startswith(f"{library}."))]:
+        logger = logging.getLogger(name)
+        logger.handlers.clear()
+        logger.propagate = True
+        logger.setLevel(logging.NOTSET if name != library else QUIET.get(library, logging.NOTSET))
 
 
 def quiet_logs() -> None:

@@ -13,7 +13,7 @@ from delocal.service.audit import Audit
 from delocal.service.dispatcher import Dispatcher
 from delocal.service.keys import AccessSettings, Keys
 from delocal.service.ledger import Ledger
-from delocal.service.logs import LogSettings
+from delocal.service.logs import LogSettings, adopt_logs
 from delocal.service.prometheus import Metrics
 from delocal.service.quotas import Quotas, QuotaSettings
 from delocal.service.request import MAX_CELLS
@@ -104,6 +104,8 @@ def make_executor(cluster: ClusterSettings) -> Executor:
     if cluster.kind == "address" and cluster.address is None:
         raise ValueError("cluster.kind = address needs cluster.address, such as tcp://host:8786")
     from delocal.workers.dask import DaskExecutor  # a second to import
+
+    adopt_logs("distributed")
 
     if cluster.kind == "address":
         return DaskExecutor(address=cluster.address)

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import re
+from time import sleep as pause
 
 import pytest
 import xarray as xr
@@ -145,11 +146,17 @@ def test_the_client_says_what_a_key_is_not_good_for(served):
         assert isinstance(client.sweeps(), list)
 
 
-def test_the_client_waits_when_it_asked_too_often(served):
-    url, service = served
-    with Client(url, key=service.keys.create("eager")[1]) as client:
-        for _ in range(70):  # more than a burst
-            client.sweeps()
+def test_the_client_waits_when_it_asked_too_often(tmp_path, monkeypatch):
+    waits = []
+    monkeypatch.setattr(client_module.time, "sleep", lambda s: waits.append(s) or pause(s))
+    access = AccessSettings(keys="always", rate=0.7, burst=3)
+    settings = Settings(data=tmp_path, cluster=ClusterSettings(kind="none"), access=access)
+    with serving(settings) as (url, service):
+        with Client(url, key=service.keys.create("eager")[1]) as client:
+            found = [client.sweeps() for _ in range(6)]
+    assert found == [[]] * 6
+    assert waits
+    assert set(waits) <= {1.0, 2.0}
 
 
 def test_the_client_gives_up_in_time(served, monkeypatch):
