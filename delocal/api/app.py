@@ -15,7 +15,8 @@ from delocal.api.request_log import RequestLog
 from delocal.api.routes import data, keys, models, shared, sweeps
 from delocal.api.routes import service as operations
 from delocal.api.schemas import ProblemDetail
-from delocal.api.security import Guard
+from delocal.api.security import Authenticator, Guard
+from delocal.service.keys import PREFIX, Caller
 from delocal.service.request import SweepRequest
 from delocal.service.settings import Service
 
@@ -62,9 +63,12 @@ def create_app(service: Service, *, local: bool = True) -> FastAPI:
 
 def _add_guards(app: FastAPI, service: Service, local: bool) -> None:
     """Put before the routes, from the inside out: the guard, CORS, the log."""
-    routes = functools.cache(lambda: Routes(app.routes))
     app.add_middleware(
-        Guard, service=service, routes=routes, local=local, authenticate=service.keys.check
+        Guard,
+        service=service,
+        routes=functools.cache(lambda: Routes(app.routes)),
+        local=local,
+        authenticate=make_authenticator(service),
     )
     if origins := service.settings.access.origins:
         app.add_middleware(
@@ -75,6 +79,23 @@ def _add_guards(app: FastAPI, service: Service, local: bool) -> None:
             expose_headers=TOLD,
         )
     app.add_middleware(RequestLog, service=service)
+
+
+def make_authenticator(service: Service) -> Authenticator:
+    """Return what tells who holds a bearer token: the keys, and an identity provider if any."""
+    if service.settings.oidc.issuer is None:
+        return service.keys.check
+    try:
+        from delocal.api.oidc import Provider
+    except ModuleNotFoundError as error:
+        raise ValueError(f"oidc.issuer needs {error.name}: pip install 'delocal[oidc]'") from error
+    provider = Provider(service.settings.oidc)
+
+    def authenticate(text: str) -> Caller:
+        ours = text.startswith(f"{PREFIX}_")
+        return service.keys.check(text) if ours else provider.check(text)
+
+    return authenticate
 
 
 def _add_schemas(app: FastAPI) -> None:

@@ -91,7 +91,7 @@ def end_soon() -> None:
 
 def require_keys(settings: Settings, host: str) -> None:
     """PermissionError if anybody who reaches `host` could use the service."""
-    if is_loopback(host) or settings.access.keys == "never":
+    if is_loopback(host) or settings.access.keys == "never" or settings.oidc.issuer:
         return
     ledger = settings.open_ledger()
     try:

@@ -66,6 +66,15 @@ class AccessSettings(BaseModel):
     )
 
 
+class OidcSettings(BaseModel):
+    """An identity provider whose tokens are good in the place of keys; needs the extra `oidc`."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    issuer: str | None = Field(default=None, description="its address, https://...; none")
+    audience: str | None = Field(default=None, description="how its tokens call this service")
+
+
 @dataclass(frozen=True)
 class Key:
     """A key without its secret; times are seconds since 1970."""

@@ -11,7 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from delocal.service.audit import Audit
 from delocal.service.dispatcher import Dispatcher
-from delocal.service.keys import AccessSettings, Keys
+from delocal.service.keys import AccessSettings, Keys, OidcSettings
 from delocal.service.ledger import Ledger
 from delocal.service.logs import LogSettings, adopt_logs
 from delocal.service.prometheus import Metrics
@@ -53,6 +53,7 @@ class Settings(BaseSettings):
     cluster: ClusterSettings = ClusterSettings()
     max_cells: int = Field(default=MAX_CELLS, ge=1, description="cells of one sweep at most")
     access: AccessSettings = AccessSettings()
+    oidc: OidcSettings = OidcSettings()
     quota: QuotaSettings = QuotaSettings()
     logs: LogSettings = LogSettings()
     stop_seconds: float = Field(
