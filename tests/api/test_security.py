@@ -318,3 +318,13 @@ def test_nothing_is_started_before_there_are_keys(tmp_path, monkeypatch):
     monkeypatch.setattr(serving, "listen", lambda *_: pytest.fail("it listens"))
     with pytest.raises(PermissionError):
         serving.serve(Settings(data=tmp_path), "0.0.0.0", 0, lambda _: None)
+
+
+def test_access_is_set_from_the_environment(monkeypatch):
+    monkeypatch.setenv("DELOCAL_ACCESS__KEYS", "always")
+    monkeypatch.setenv("DELOCAL_ACCESS__ORIGINS", '["https://page.example"]')
+    monkeypatch.setenv("DELOCAL_QUOTA__CELLS", "7")
+    settings = Settings()
+    assert settings.access.keys == "always"
+    assert settings.access.origins == ("https://page.example",)
+    assert settings.quota.cells == 7

@@ -4,11 +4,12 @@ import time
 
 import pytest
 import sqlalchemy as sa
+from alembic import command
 
 from delocal.service import keys as module
 from delocal.service.errors import Conflict, NoKey, NotFound, RequestError
 from delocal.service.keys import TRUSTED, Keys, Scope
-from delocal.service.ledger import Ledger
+from delocal.service.ledger import Ledger, migration_config
 from delocal.service.tables import keys as table
 
 
@@ -153,3 +154,28 @@ def test_unknown_scopes_are_told(keys):
 def test_where_no_key_is_needed_everything_is_allowed():
     assert TRUSTED.id is None
     assert all(TRUSTED.may(scope) for scope in Scope)
+
+
+def test_a_ledger_from_before_there_were_keys_gets_them(tmp_path):
+    url = f"sqlite:///{tmp_path / 'ledger.sqlite'}"
+    command.upgrade(migration_config(url), "0002")
+    engine = sa.create_engine(url)
+    with engine.begin() as db:
+        db.execute(
+            sa.text(
+                "INSERT INTO sweeps (id, name, tags, request, state, cells, counts, blocks,"
+                " blocks_done, seconds, created) VALUES"
+                " ('0123456789abcdef', 'old', '[]', '{}', 'done', 1, '{}', 1, 1, 0.5, 1e9)"
+            )
+        )
+    engine.dispose()
+    ledger = Ledger(url)
+    old = ledger.sweep("0123456789abcdef")
+    assert (old.name, old.submitted_by, old.expected_seconds) == ("old", None, None)
+    assert Keys(ledger.engine).check(Keys(ledger.engine).create("new")[1]).name == "new"
+    ledger.close()
+    command.downgrade(migration_config(url), "0002")
+    engine = sa.create_engine(url)
+    with engine.connect() as db:
+        assert db.scalar(sa.text("SELECT name FROM sweeps")) == "old"
+    engine.dispose()
