@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import functools
 from importlib.metadata import version
 
 from fastapi import FastAPI
+from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import RedirectResponse
 
-from delocal.api import errors
-from delocal.api.routes import data, models, sweeps
+from delocal.api import docs_page, errors
+from delocal.api.policy import Routes
+from delocal.api.request_log import RequestLog
+from delocal.api.routes import data, keys, models, shared, sweeps
+from delocal.api.routes import service as operations
 from delocal.api.schemas import ProblemDetail
-from delocal.service.errors import NotReady
-from delocal.service.request import SweepRequest
+from delocal.api.security import Authenticator, Guard
+from delocal.service.keys import PREFIX, Caller
+from delocal.service.request import Extension, SweepRequest
 from delocal.service.settings import Service
 
 DESCRIPTION = """
@@ -19,40 +25,77 @@ Sweeps of theories and Monte Carlo of energy transport in Anderson insulators ov
 (d, alpha, beta, T, W). Submit a sweep, follow it, and query its datasets: as JSON under
 `/data`, or with `xarray.open_zarr` on the `zarr` link.
 """
+TOLD = ["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"]
 
 
-def create_app(service: Service) -> FastAPI:
-    """Return the application that serves `service`; closing the service is the caller's."""
-    app = FastAPI(title="delocal", version=version("delocal"), description=DESCRIPTION)
+def create_app(service: Service, *, local: bool = True) -> FastAPI:
+    """Return the application that serves `service`; closing the service is the caller's.
+
+    Parameters
+    ----------
+    service
+        What is served.
+    local
+        Whether only this machine can reach it: then no key is needed, unless settings say so.
+    """
+    app = FastAPI(
+        title="delocal",
+        version=version("delocal"),
+        description=DESCRIPTION,
+        docs_url=None,
+        redoc_url=None,
+    )
     app.state.service = service
     errors.install(app)
-    app.include_router(sweeps.router, prefix="/v1")
-    app.include_router(data.router, prefix="/v1")
-    app.include_router(models.router, prefix="/v1")
-
-    @app.get("/healthz", tags=["service"], summary="Whether the process answers")
-    def healthz() -> dict[str, str]:
-        return {"status": "ok"}
-
-    @app.get(
-        "/readyz",
-        tags=["service"],
-        summary="Whether ledger and cluster answer",
-        responses=errors.documented(503),
-    )
-    def readyz() -> dict[str, str | int]:
-        try:
-            cluster = service.executor.description
-        except OSError as error:
-            raise NotReady(f"the cluster does not answer: {error}") from error
-        return {"active_sweeps": len(service.ledger.active()), "cluster": cluster}
+    for resource in (sweeps, data, shared, models, keys):
+        app.include_router(resource.router, prefix="/v1")
+    app.include_router(operations.router)
+    docs_page.install(app)
 
     @app.get("/", include_in_schema=False)
     def home() -> RedirectResponse:
         return RedirectResponse("/docs")
 
+    _add_guards(app, service, local)
     _add_schemas(app)
     return app
+
+
+def _add_guards(app: FastAPI, service: Service, local: bool) -> None:
+    """Put before the routes, from the inside out: the guard, CORS, the log."""
+    app.add_middleware(
+        Guard,
+        service=service,
+        routes=functools.cache(lambda: Routes(app.routes)),
+        local=local,
+        authenticate=make_authenticator(service),
+    )
+    if origins := service.settings.access.origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=list(origins),
+            allow_methods=["GET", "HEAD", "POST", "DELETE"],
+            allow_headers=["Authorization", "Last-Event-ID", "Range", "X-Request-Id"],
+            expose_headers=TOLD,
+        )
+    app.add_middleware(RequestLog, service=service)
+
+
+def make_authenticator(service: Service) -> Authenticator:
+    """Return what tells who holds a bearer token: the keys, and an identity provider if any."""
+    if service.settings.oidc.issuer is None:
+        return service.keys.check
+    try:
+        from delocal.api.oidc import Provider
+    except ModuleNotFoundError as error:
+        raise ValueError(f"oidc.issuer needs {error.name}: pip install 'delocal[oidc]'") from error
+    provider = Provider(service.settings.oidc)
+
+    def authenticate(text: str) -> Caller:
+        ours = text.startswith(f"{PREFIX}_")
+        return service.keys.check(text) if ours else provider.check(text)
+
+    return authenticate
 
 
 def _add_schemas(app: FastAPI) -> None:
@@ -60,7 +103,7 @@ def _add_schemas(app: FastAPI) -> None:
     document = app.openapi()
     schemas = document["components"]["schemas"]
     template = "#/components/schemas/{model}"
-    for ours in (ProblemDetail, SweepRequest):
+    for ours in (ProblemDetail, SweepRequest, Extension):
         schema = ours.model_json_schema(ref_template=template)
         schemas.update(schema.pop("$defs", {}))
         schemas[ours.__name__] = schema

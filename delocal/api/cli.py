@@ -6,7 +6,7 @@ import json
 import logging
 from collections import Counter
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import structlog
 import typer
@@ -15,10 +15,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from delocal.api.cli_keys import app as keys_app
 from delocal.service.errors import DelocalError, RequestError
 from delocal.service.ledger import SweepRecord
 from delocal.service.request import SweepRequest
 from delocal.workers.store import Receipt
+
+if TYPE_CHECKING:
+    from delocal.service.settings import Service
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -26,8 +30,14 @@ app = typer.Typer(
     help="Energy transport in Anderson insulators: theories and Monte Carlo, swept.",
 )
 out, err = Console(), Console(stderr=True)
+log = structlog.get_logger()
 
 Url = Annotated[str, typer.Option(envvar="DELOCAL_URL", help="the service")]
+Key = Annotated[
+    str | None,
+    typer.Option(envvar="DELOCAL_KEY", show_default=False, help="a key of the service"),
+]
+Data = Annotated[Path | None, typer.Option(help="folder of sweeps and ledger; ./delocal-data")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON for a program to read")]
 RequestFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON or YAML file")]
 HERE = "http://127.0.0.1:8000"
@@ -37,28 +47,34 @@ HERE = "http://127.0.0.1:8000"
 def serve(
     host: str = "127.0.0.1",
     port: int = 8000,
-    data: Annotated[
-        Path | None, typer.Option(help="folder of sweeps and ledger; ./delocal-data")
-    ] = None,
+    data: Data = None,
     workers: Annotated[
         int | None, typer.Option(min=1, help="worker processes; one for each core")
     ] = None,
 ) -> None:
     """Start the service with all it needs; DELOCAL_CLUSTER__KIND and others set the rest."""
+    from delocal.api.serving import end_soon
     from delocal.api.serving import serve as serve_until_told
+    from delocal.service.logs import configure_logs
     from delocal.service.settings import Settings
 
-    _plain_logs()
     settings = Settings() if data is None else Settings(data=data)
     if workers is not None:
         settings.cluster.workers = workers
+    configure_logs(settings.logs)
     folder = settings.data.resolve()
-    serve_until_told(
-        settings,
-        host,
-        port,
-        lambda service: _say(err, f"delocal serves http://{host}:{port} (data in {folder})"),
-    )
+
+    def ready(service: Service) -> None:
+        if err.is_terminal:
+            _say(err, f"delocal serves http://{host}:{port} (data in {folder})")
+        where = service.executor.description
+        log.info("serving", host=host, port=port, data=str(folder), cluster=where)
+
+    try:
+        serve_until_told(settings, host, port, ready)
+    except SystemExit:  # a signal, after everything was closed
+        end_soon()
+        raise
 
 
 @app.command()
@@ -89,6 +105,7 @@ def run(
 def submit(
     request: RequestFile,
     url: Url = HERE,
+    key: Key = None,
     dry_run: Annotated[bool, typer.Option(help="only say what it would cost")] = False,
     as_json: Json = False,
 ) -> None:
@@ -96,7 +113,7 @@ def submit(
     from delocal.api.client import connect
 
     parsed = SweepRequest.from_file(request)
-    with connect(url) as client:
+    with connect(url, key=key) as client:
         if dry_run:
             _tell(as_json, client.estimate(parsed))
         else:
@@ -104,11 +121,11 @@ def submit(
 
 
 @app.command()
-def watch(sweep: str, url: Url = HERE, as_json: Json = False) -> None:
+def watch(sweep: str, url: Url = HERE, key: Key = None, as_json: Json = False) -> None:
     """Show the progress of a sweep until it has ended."""
     from delocal.api.client import connect
 
-    with connect(url) as client:
+    with connect(url, key=key) as client:
         remote = client.sweep(sweep)
         follow(remote)
         status = remote.status()
@@ -122,22 +139,23 @@ def fetch(
     sweep: str,
     output: Annotated[Path, typer.Option("--output", "-o", help="folder for a Zarr store")],
     url: Url = HERE,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Copy the store of a sweep here, byte for byte."""
     from delocal.api.client import connect
 
-    with connect(url) as client:
+    with connect(url, key=key) as client:
         path = client.sweep(sweep).fetch(output)
     _tell(as_json, {"id": sweep, "path": str(path)})
 
 
 @app.command()
-def cancel(sweep: str, url: Url = HERE, as_json: Json = False) -> None:
+def cancel(sweep: str, url: Url = HERE, key: Key = None, as_json: Json = False) -> None:
     """End a sweep; what is stored stays, and `delocal retry` goes on with it."""
     from delocal.api.client import connect
 
-    with connect(url) as client:
+    with connect(url, key=key) as client:
         _tell_status(as_json, client.sweep(sweep).cancel().status())
 
 
@@ -146,24 +164,40 @@ def extend(
     sweep: str,
     changes: Annotated[Path, typer.Argument(exists=True, help="JSON or YAML file")],
     url: Url = HERE,
+    key: Key = None,
     as_json: Json = False,
 ) -> None:
     """Submit a sweep with more values on its axes, or more replicas; what is there is copied."""
     from delocal.api.client import connect
     from delocal.service.request import read_content
 
-    with connect(url) as client:
+    with connect(url, key=key) as client:
         extended = client.sweep(sweep).extend(**read_content(changes.read_text()))
         _tell_status(as_json, extended.status())
 
 
 @app.command()
-def retry(sweep: str, url: Url = HERE, as_json: Json = False) -> None:
+def retry(sweep: str, url: Url = HERE, key: Key = None, as_json: Json = False) -> None:
     """Compute again what failed or was cancelled in a sweep, and only that."""
     from delocal.api.client import connect
 
-    with connect(url) as client:
+    with connect(url, key=key) as client:
         _tell_status(as_json, client.sweep(sweep).retry().status())
+
+
+@app.command()
+def share(
+    sweep: str,
+    days: Annotated[float, typer.Option(help="until the link expires")] = 7.0,
+    url: Url = HERE,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Make a link to the datasets of a sweep that is good without a key, until it expires."""
+    from delocal.api.client import connect
+
+    with connect(url, key=key) as client:
+        _tell(as_json, client.sweep(sweep).share(days * 86_400))
 
 
 @app.command()
@@ -249,6 +283,9 @@ def demo(
     show(output, out)
 
 
+app.add_typer(keys_app, name="keys")
+
+
 def follow(remote: Any) -> None:
     """Draw a progress bar until a sweep has ended."""
     with _progress() as progress:
@@ -328,12 +365,7 @@ def _print_table(
 
 
 def _plain_logs() -> None:
+    from delocal.service.logs import quiet_logs
+
     logging.getLogger("distributed").setLevel(logging.ERROR)
-    renderer = structlog.dev.ConsoleRenderer(exception_formatter=structlog.dev.plain_traceback)
-    structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso"),
-            renderer,
-        ]
-    )
+    quiet_logs()

@@ -17,36 +17,56 @@ import xarray as xr
 from delocal.service.errors import (
     Conflict,
     DelocalError,
+    NoKey,
+    NotAllowed,
     NotFound,
     NotReady,
     Problem,
+    QuotaUsedUp,
     RequestError,
     SelectionError,
     TooLarge,
+    TooManyRequests,
 )
 from delocal.service.request import SweepRequest
 from delocal.service.states import SweepState
 from delocal.workers.zarr_format import chunk_name
 
 ERRORS: dict[int, type[DelocalError]] = {
+    401: NoKey,
+    403: NotAllowed,
     404: NotFound,
     409: Conflict,
     413: TooLarge,
     422: SelectionError,
+    429: QuotaUsedUp,
     503: NotReady,
 }
 POLL_SECONDS = 0.1
+PATIENCE_SECONDS = 60.0  # how long a request that came too soon is tried again
 
 
-def connect(url: str = "http://127.0.0.1:8000", *, timeout: float = 30.0) -> Client:
+def connect(
+    url: str = "http://127.0.0.1:8000", *, key: str | None = None, timeout: float = 30.0
+) -> Client:
     """Return a client of the service at `url`.
+
+    Parameters
+    ----------
+    url
+        Address of the service.
+    key
+        A key of the service, as `delocal keys create` shows it; a service on this machine needs
+        none.
+    timeout
+        Seconds that an answer may take.
 
     Raises
     ------
     ConnectionError
         Nobody answers there.
     """
-    client = Client(url, timeout=timeout)
+    client = Client(url, key=key, timeout=timeout)
     client.get("/healthz")
     return client
 
@@ -54,9 +74,13 @@ def connect(url: str = "http://127.0.0.1:8000", *, timeout: float = 30.0) -> Cli
 class Client:
     """A service somewhere else; every method is one or a few REST calls."""
 
-    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
+    def __init__(self, url: str, *, key: str | None = None, timeout: float = 30.0) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx2.Client(base_url=self.url, timeout=timeout)
+        self.headers = {"Authorization": f"Bearer {key}"} if key else {}
+        self._http = httpx2.Client(base_url=self.url, timeout=timeout, headers=self.headers)
+
+    def __repr__(self) -> str:
+        return f"Client({self.url!r})"
 
     def models(self) -> list[dict[str, Any]]:
         """Return the models that the service can run, with their parameters."""
@@ -94,8 +118,8 @@ class Client:
         return self._answer("GET", path)
 
     def post(self, path: str, content: Mapping[str, Any] | None = None) -> Any:
-        """Ask for what the path says; errors as in `get`."""
-        return self._answer("POST", path, **({} if content is None else {"json": content}))
+        """Ask for what the path says, with `content` as JSON if there is any."""
+        return self._answer("POST", path, **({} if content is None else {"json": dict(content)}))
 
     def get_bytes(self, path: str) -> bytes | None:
         """Return the content under `path`, or None if there is nothing."""
@@ -127,6 +151,16 @@ class Client:
         return response.json()
 
     def _send(self, method: str, path: str, **content: Any) -> httpx2.Response:
+        """Return an answer; one that says to ask later is waited for."""
+        end = time.monotonic() + PATIENCE_SECONDS
+        while True:
+            response = self._send_once(method, path, **content)
+            wait = _seconds_to_wait(response)
+            if wait is None or time.monotonic() + wait > end:
+                return response
+            time.sleep(wait)
+
+    def _send_once(self, method: str, path: str, **content: Any) -> httpx2.Response:
         try:
             try:
                 return self._http.request(method, path, **content)
@@ -207,7 +241,13 @@ class RemoteSweep:
 
     def open(self) -> xr.DataTree:
         """Return the datasets of the sweep, lazily: chunks travel when they are needed."""
-        return xr.open_datatree(self.zarr_url, engine="zarr", chunks=None)
+        options = {"headers": self._client.headers} if self._client.headers else {}
+        return xr.open_datatree(self.zarr_url, engine="zarr", chunks=None, storage_options=options)
+
+    def share(self, seconds: float = 7 * 86_400.0) -> dict[str, str]:
+        """Return links to the data that need no key, `data` and `zarr`, and when they expire."""
+        link: dict[str, str] = self._client.post(f"{self._path}:share", {"seconds": seconds})
+        return link
 
     def fetch(self, path: str | Path) -> Path:
         """Copy the store of the sweep, byte for byte, into a folder that is not there yet.
@@ -249,6 +289,12 @@ def _chunk_names(document: Mapping[str, Any]) -> Iterator[str]:
     return map(chunk_name, itertools.product(*map(range, counts)))
 
 
+def _seconds_to_wait(response: httpx2.Response) -> float | None:
+    """Return after how long to ask again, or None if that would not help."""
+    told = response.headers.get("Retry-After", "")
+    return float(told) if response.status_code == 429 and told.isdigit() else None
+
+
 def _error(response: httpx2.Response) -> Exception:
     try:
         body = response.json()
@@ -259,5 +305,7 @@ def _error(response: httpx2.Response) -> Exception:
         )
     if response.status_code == 422 and problems:
         return RequestError([Problem(p["field"], p["message"]) for p in problems])
+    if response.status_code == 429 and (wait := _seconds_to_wait(response)) is not None:
+        return TooManyRequests(detail, wait)
     known = ERRORS.get(response.status_code)
     return known(detail) if known else ConnectionError(f"HTTP {response.status_code}: {detail}")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any
 
-import structlog
 from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -14,15 +14,17 @@ from delocal.api.schemas import ProblemDetail
 from delocal.service.errors import (
     Conflict,
     DelocalError,
+    NoKey,
+    NotAllowed,
     NotFound,
     NotReady,
     Problem,
+    QuotaUsedUp,
     RequestError,
     SelectionError,
     TooLarge,
+    TooManyRequests,
 )
-
-log = structlog.get_logger()
 
 MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[DelocalError], tuple[int, str]] = {
@@ -31,14 +33,20 @@ STATUS: dict[type[DelocalError], tuple[int, str]] = {
     TooLarge: (413, "Too much at once"),
     NotFound: (404, "Not found"),
     NotReady: (503, "Not ready"),
-    Conflict: (409, "The sweep is in no state for that"),
+    Conflict: (409, "The state does not allow that"),
+    NoKey: (401, "A key is needed"),
+    NotAllowed: (403, "The key is not good for that"),
+    TooManyRequests: (429, "Too many requests"),
+    QuotaUsedUp: (429, "The quota is used up"),
 }
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """Return the `responses` of a route that may answer with these errors."""
     content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetail"}}}
-    titles = {status: title for status, title in STATUS.values()}
+    titles: dict[int, str] = {}
+    for status, title in STATUS.values():
+        titles.setdefault(status, title)
     return {status: {"description": titles[status], "content": content} for status in statuses}
 
 
@@ -52,14 +60,22 @@ def problem(
     return Response(text, status_code=status, media_type=MEDIA_TYPE)
 
 
+def answer(error: DelocalError) -> Response:
+    """Return the answer that an error of the service is."""
+    status, title = STATUS[type(error)]
+    problems = error.problems if isinstance(error, RequestError) else None
+    response = problem(status, title, str(error), problems)
+    if isinstance(error, NoKey):
+        response.headers["WWW-Authenticate"] = "Bearer"
+    return response
+
+
 def install(app: FastAPI) -> None:
-    """Make every error of `app` a problem+json answer."""
+    """Make every error of `app` a problem+json answer; `RequestLog` has the unexpected ones."""
 
     @app.exception_handler(DelocalError)
     def _ours(_: Request, error: DelocalError) -> Response:
-        status, title = STATUS[type(error)]
-        problems = error.problems if isinstance(error, RequestError) else None
-        return problem(status, title, str(error), problems)
+        return answer(error)
 
     @app.exception_handler(RequestValidationError)
     def _validation(_: Request, error: RequestValidationError) -> Response:
@@ -70,11 +86,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(HTTPException)
     def _http(_: Request, error: HTTPException) -> Response:
-        answer = problem(error.status_code, str(error.detail), str(error.detail))
-        answer.headers.update(error.headers or {})
-        return answer
-
-    @app.exception_handler(Exception)
-    def _unexpected(request: Request, error: Exception) -> Response:
-        log.error("unexpected error", path=request.url.path, exc_info=error)
-        return problem(500, "Internal error", "unexpected; the service's log says more")
+        title = HTTPStatus(error.status_code).phrase
+        response = problem(error.status_code, title, str(error.detail))
+        response.headers.update(error.headers or {})
+        return response

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
+from delocal.service.audit import Act
+from delocal.service.keys import USUAL_SCOPES, Key, Scope
 from delocal.service.ledger import SweepRecord
 from delocal.service.states import Priority, SweepState
 from delocal.service.sweeps import Estimate
@@ -22,6 +24,7 @@ class SweepStatus(BaseModel):
     cells: dict[str, int] = Field(description="number of cells by status, and their `total`")
     blocks: dict[str, int] = Field(description="`done` and `total`")
     core_seconds: float = Field(description="spent so far")
+    submitted_by: str | None = Field(description="id of the key; null without one")
     created: datetime
     finished: datetime | None
     priority: Priority
@@ -40,6 +43,7 @@ class SweepStatus(BaseModel):
             cells={"total": record.cells, **record.counts},
             blocks={"total": record.blocks, "done": record.blocks_done},
             core_seconds=record.seconds,
+            submitted_by=record.submitted_by,
             created=datetime.fromtimestamp(record.created, UTC),
             finished=datetime.fromtimestamp(record.finished, UTC) if record.finished else None,
             priority=record.priority,
@@ -80,6 +84,86 @@ class SweepList(BaseModel):
     next: str | None
 
 
+class KeyRequest(BaseModel):
+    """A key to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1, max_length=200, description="for people: who or what holds it")
+    scopes: list[Scope] = Field(default=list(USUAL_SCOPES), min_length=1)
+    days: float | None = Field(default=90.0, gt=0, le=36_500, description="null: never expires")
+
+
+class KeyInfo(BaseModel):
+    """A key without its secret."""
+
+    id: str = Field(description="the public part of its text")
+    name: str
+    scopes: list[Scope]
+    state: str = Field(description="`usable`, `expired` or `revoked`")
+    created: datetime
+    expires: datetime | None
+    revoked: datetime | None
+    last_used: datetime | None = Field(description="to a minute")
+
+    @classmethod
+    def of(cls, key: Key) -> KeyInfo:
+        """Return the answer for a key."""
+        times = {
+            name: None if (seconds := getattr(key, name)) is None else _time(seconds)
+            for name in ("created", "expires", "revoked", "last_used")
+        }
+        return cls.model_validate(
+            {"id": key.id, "name": key.name, "scopes": key.scopes, "state": key.state, **times}
+        )
+
+
+class KeyCreated(KeyInfo):
+    """A new key with its text."""
+
+    key: str = Field(description="to be sent as `Authorization: Bearer`; shown only here")
+
+
+class ShareRequest(BaseModel):
+    """A link to be made."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    seconds: float = Field(default=7 * 86_400.0, gt=0, description="until it expires")
+
+
+class SharedLink(BaseModel):
+    """Addresses that are good without a key until they expire."""
+
+    data: str
+    zarr: str = Field(description="append the name of a model: xarray.open_zarr(f'{zarr}/scaling')")
+    expires: datetime
+
+
+class AuditEntry(BaseModel):
+    """Something that a caller did."""
+
+    id: int
+    time: datetime
+    caller: str = Field(description="id of the key, or how else the caller came in")
+    action: str
+    subject: str | None = Field(description="id of the sweep or key")
+    address: str | None
+    request_id: str | None
+
+    @classmethod
+    def of(cls, act: Act) -> AuditEntry:
+        """Return the answer for an act."""
+        return cls.model_validate({**vars(act), "time": _time(act.time)})
+
+
+class AuditList(BaseModel):
+    """Acts, the newest first; `next` continues where this page ends."""
+
+    acts: list[AuditEntry]
+    next: str | None
+
+
 class ProblemDetail(BaseModel):
     """An error, as RFC 9457 has it (application/problem+json)."""
 
@@ -90,3 +174,7 @@ class ProblemDetail(BaseModel):
     errors: list[dict[str, str]] = Field(
         default=[], description="each mistake in the request: `field` and `message`"
     )
+
+
+def _time(seconds: float) -> datetime:
+    return datetime.fromtimestamp(seconds, UTC)

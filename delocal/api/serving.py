@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import os
 import signal
 import socket
 import sys
@@ -10,17 +12,35 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
 
+import structlog
 import uvicorn
 
 from delocal.api.app import create_app
+from delocal.api.security import is_loopback
+from delocal.service.keys import Keys
+from delocal.service.logs import quiet_logs
 from delocal.service.settings import Service, Settings
+
+log = structlog.get_logger()
+
+LAST_SECONDS = 5.0  # for the threads of a process that has stopped to end
 
 
 class Server(uvicorn.Server):
-    """A server that tells its service when it is about to stop, so that event streams end."""
+    """A server that tells its service when it is about to stop, so that event streams end.
 
-    def __init__(self, service: Service) -> None:
-        super().__init__(uvicorn.Config(create_app(service), log_level="warning"))
+    Requests that are open then are answered, for as long as `stop_seconds` allows.
+    """
+
+    def __init__(self, service: Service, *, local: bool = True) -> None:
+        config = uvicorn.Config(
+            create_app(service, local=local),
+            log_config=None,  # as configured for the whole process
+            access_log=False,  # `RequestLog` has a line for each request
+            server_header=False,
+            timeout_graceful_shutdown=math.ceil(service.settings.stop_seconds),
+        )
+        super().__init__(config)
         self._service = service
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
@@ -32,11 +52,17 @@ class Server(uvicorn.Server):
 def serve(settings: Settings, host: str, port: int, ready: Callable[[Service], None]) -> None:
     """Serve until Ctrl-C or SIGTERM, then stop in order.
 
+    Open requests are answered, event streams end, what is leased is given back, and workers that
+    were started here stop.
+
     Raises
     ------
     OSError
         Before anything is started, if the port is taken.
+    PermissionError
+        Likewise, if others could reach the service and nobody has a key.
     """
+    require_keys(settings, host)
     listener = listen(host, port)
     # uvicorn raises the signal again once it has stopped; by default that would end the process
     # before the service is closed.
@@ -44,15 +70,46 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Service], N
     service = Service(settings)
     try:
         ready(service)
-        Server(service).run(sockets=[listener])
+        Server(service, local=is_loopback(host)).run(sockets=[listener])
     finally:
         service.close()
         listener.close()
+        log.info("stopped")
+
+
+def end_soon() -> None:
+    """End this process within `LAST_SECONDS`, even if a thread of it does not end.
+
+    A request that took longer than `stop_seconds` was broken off, but the thread that works on it
+    cannot be stopped, and Python would wait for it.
+    """
+    code = 128 + signal.SIGTERM
+    last = threading.Timer(LAST_SECONDS, os._exit, args=(code,))
+    last.daemon = True
+    last.start()
+
+
+def require_keys(settings: Settings, host: str) -> None:
+    """PermissionError if anybody who reaches `host` could use the service."""
+    if is_loopback(host) or settings.access.keys == "never" or settings.oidc.issuer:
+        return
+    ledger = settings.open_ledger()
+    try:
+        if Keys(ledger.engine).any_usable():
+            return
+    finally:
+        ledger.close()
+    raise PermissionError(
+        f"others can reach {host}, and nobody has a key: make one with "
+        f"`delocal keys create NAME --data {settings.data}`, or set DELOCAL_ACCESS__KEYS=never "
+        "if whoever reaches it may use it"
+    )
 
 
 @contextmanager
 def serving(settings: Settings) -> Iterator[tuple[str, Service]]:
     """Serve in a thread of this process, on a free port, until the block ends."""
+    quiet_logs()
     listener = listen("127.0.0.1", 0)
     service = Service(settings)
     server = Server(service)

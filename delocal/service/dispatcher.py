@@ -8,7 +8,7 @@ import time
 import traceback
 import uuid
 from collections import Counter, deque
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 import structlog
@@ -41,8 +41,15 @@ class Dispatcher:
     the ledger, and is taken up again when the lease runs out.
     """
 
-    def __init__(self, ledger: Ledger, executor: Executor, sweeps_folder: Path) -> None:
+    def __init__(
+        self,
+        ledger: Ledger,
+        executor: Executor,
+        sweeps_folder: Path,
+        count_blocks: Callable[[Sequence[Receipt]], None] = lambda receipts: None,
+    ) -> None:
         self.owner = uuid.uuid4().hex
+        self._count_blocks = count_blocks
         self._ledger = ledger
         self._executor = executor
         self._folder = sweeps_folder
@@ -73,6 +80,11 @@ class Dispatcher:
         self._ledger.release_all(self.owner)
 
     @property
+    def alive(self) -> bool:
+        """Whether somebody feeds the executor."""
+        return self._thread.is_alive()
+
+    @property
     def in_flight(self) -> int:
         """How many tasks are with the executor."""
         return self._in_flight.total()
@@ -92,15 +104,23 @@ class Dispatcher:
 
     def settle(self, lease: Lease, outcome: Outcome) -> None:
         """Enter what became of a task into the ledger."""
+        ids = {"sweep": lease.sweep_id, "model": lease.model, "blocks": list(lease.blocks)}
+        with structlog.contextvars.bound_contextvars(**ids):
+            self._settle(lease, outcome)
+
+    def _settle(self, lease: Lease, outcome: Outcome) -> None:
         if isinstance(outcome, BaseException):
             self._settle_failure(lease, outcome)
             return
         plan = self.store(lease.sweep_id).plan
         self._ledger.record(plan, self.owner, lease.model, outcome)
+        self._count_blocks(outcome)
+        log.debug("task done", seconds=round(sum(r.seconds for r in outcome), 3))
         for block in set(lease.blocks) - {receipt.block for receipt in outcome}:  # cancelled
             self._ledger.release(lease.sweep_id, self.owner, lease.model, block, counts=False)
         record = self._ledger.sweep(lease.sweep_id)
         if record is not None and record.state.ended:
+            log.info("sweep ended", state=record.state, core_seconds=round(record.seconds, 3))
             self.store(lease.sweep_id).remove_leftovers()
 
     def _run(self) -> None:
@@ -218,7 +238,7 @@ class Dispatcher:
     def _settle_failure(self, lease: Lease, error: BaseException) -> None:
         """Give the blocks of a failed task back; one that failed too often is stored as failed."""
         what = "".join(traceback.format_exception_only(error)).strip()
-        log.warning("task failed", sweep=lease.sweep_id, blocks=len(lease.blocks), error=what)
+        log.warning("task failed", error=what)
         lost = isinstance(error, ClusterLost)
         most = ATTEMPTS + (POISONED if isinstance(error, WorkerDied) else 0)
         for block in lease.blocks:

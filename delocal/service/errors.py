@@ -9,6 +9,10 @@
     +-- NotFound            no such sweep, model or variable
     +-- NotReady            the answer is not there yet
     +-- Conflict            the sweep is in no state for that
+    +-- NoKey               who asks has shown no key, or none that is good
+    +-- NotAllowed          the key is good, but not for that
+    +-- TooManyRequests     too fast; says when to ask again
+    +-- QuotaUsedUp         the key has had what it may have
 """
 
 from __future__ import annotations
@@ -61,6 +65,26 @@ class NotReady(DelocalError):
 
 class Conflict(DelocalError):
     """What was asked for does not fit the state that the sweep is in."""
+
+
+class NoKey(DelocalError):
+    """No key, or one that is unknown, expired or revoked."""
+
+
+class NotAllowed(DelocalError):
+    """The key is good, but lacks the scope for what was asked."""
+
+
+class TooManyRequests(DelocalError):
+    """Asked too often; `retry_after` seconds later there is an answer."""
+
+    def __init__(self, message: str, retry_after: float = 1.0) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class QuotaUsedUp(DelocalError):
+    """More cells, core-seconds or sweeps at a time than one key may have."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -46,6 +46,8 @@ class SweepRecord:
     seconds: float
     created: float
     finished: float | None
+    submitted_by: str | None
+    expected_seconds: float | None
     priority: Priority = Priority.NORMAL
 
 
@@ -81,6 +83,7 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self.url = url
+        self.lease_expiries = 0  # blocks taken over from who did not renew their lease
         self.engine = _engine(url)
         with _migrating:
             command.upgrade(migration_config(url), "head")
@@ -99,10 +102,13 @@ class Ledger:
         priority: Priority = Priority.NORMAL,
         owner: str | None = None,
         until: float | None = None,
+        submitted_by: str | None = None,
+        expected_seconds: float | None = None,
     ) -> bool:
         """Enter a sweep with all its blocks; False if an identical one is there already.
 
-        With an `owner` the blocks are leased from the start, for a sweep run in place.
+        With an `owner` the blocks are leased from the start, for a sweep run in place;
+        `submitted_by` is the key whose sweep it is.
         """
         row = {"sweep_id": plan.sweep_id, "attempt": 0, "owner": owner, "lease_until": until}
         sweep = {
@@ -118,6 +124,8 @@ class Ledger:
             "seconds": 0.0,
             "created": time.time(),
             "priority": priority,
+            "submitted_by": submitted_by,
+            "expected_seconds": expected_seconds,
         }
         with self._write() as db:
             if not self._insert_new(db, sweep):
@@ -182,7 +190,7 @@ class Ledger:
             ),
         )
         query = (
-            sa.select(blocks.c.model, blocks.c.block, blocks.c.attempt)
+            sa.select(blocks.c.model, blocks.c.block, blocks.c.attempt, blocks.c.state)
             .where(free)
             .order_by(blocks.c.attempt, blocks.c.model, blocks.c.block)
             .limit(limit)
@@ -206,6 +214,8 @@ class Ledger:
                 )
             )
             self._move(db, sweep_id, SweepState.RUNNING, SweepState.QUEUED)
+        expired = [r for r in rows if r.state == BlockState.LEASED and r.model == model]
+        self.lease_expiries += len({r.block for r in expired}.intersection(taken))
         return Lease(sweep_id, model, tuple(taken), attempt + 1)
 
     def renew(self, owner: str, until: float) -> None:

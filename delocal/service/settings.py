@@ -9,10 +9,16 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from delocal.service.audit import Audit
 from delocal.service.dispatcher import Dispatcher
+from delocal.service.keys import AccessSettings, Keys, OidcSettings
 from delocal.service.ledger import Ledger
+from delocal.service.logs import LogSettings, adopt_logs
+from delocal.service.prometheus import Metrics
+from delocal.service.quotas import Quotas, QuotaSettings
 from delocal.service.request import MAX_CELLS
 from delocal.service.results import OpenDatasets
+from delocal.service.sharing import Sharing
 from delocal.service.sweeps import Sweeps
 from delocal.workers.local import Executor, LocalExecutor
 
@@ -46,6 +52,19 @@ class Settings(BaseSettings):
     )
     cluster: ClusterSettings = ClusterSettings()
     max_cells: int = Field(default=MAX_CELLS, ge=1, description="cells of one sweep at most")
+    access: AccessSettings = AccessSettings()
+    oidc: OidcSettings = OidcSettings()
+    quota: QuotaSettings = QuotaSettings()
+    logs: LogSettings = LogSettings()
+    stop_seconds: float = Field(
+        default=30.0, gt=0, description="how long a service that stops waits for open requests"
+    )
+
+    def open_ledger(self) -> Ledger:
+        """Return the ledger, in a data folder that is made if it is not there."""
+        folder = self.data.resolve()
+        folder.mkdir(parents=True, exist_ok=True)
+        return Ledger(self.database_url or f"sqlite:///{folder / 'ledger.sqlite'}")
 
 
 class Service:
@@ -56,10 +75,18 @@ class Service:
         (folder / "sweeps").mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self.stopping = threading.Event()  # whoever answers without end looks at it
-        self.ledger = Ledger(settings.database_url or f"sqlite:///{folder / 'ledger.sqlite'}")
+        self.ledger = settings.open_ledger()
+        self.keys = Keys(self.ledger.engine)
+        self.audit = Audit(self.ledger.engine)
+        self.sharing = Sharing(folder, settings.access.share_days)
+        self.metrics = Metrics()
         self.executor = make_executor(settings.cluster)
-        self.dispatcher = Dispatcher(self.ledger, self.executor, folder / "sweeps")
-        self.sweeps = Sweeps(self.ledger, self.dispatcher, settings.max_cells)
+        self.dispatcher = Dispatcher(
+            self.ledger, self.executor, folder / "sweeps", self.metrics.count_blocks
+        )
+        self.metrics.watch(self.ledger, self.dispatcher, self.executor, folder)
+        quotas = Quotas(self.ledger.engine, settings.quota)
+        self.sweeps = Sweeps(self.ledger, self.dispatcher, settings.max_cells, quotas)
         self.datasets = OpenDatasets()
         self.dispatcher.start()
 
@@ -78,6 +105,8 @@ def make_executor(cluster: ClusterSettings) -> Executor:
     if cluster.kind == "address" and cluster.address is None:
         raise ValueError("cluster.kind = address needs cluster.address, such as tcp://host:8786")
     from delocal.workers.dask import DaskExecutor  # a second to import
+
+    adopt_logs("distributed")
 
     if cluster.kind == "address":
         return DaskExecutor(address=cluster.address)

@@ -9,12 +9,15 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import structlog
 
 from delocal.physics.models import load_models
 from delocal.service.dispatcher import Dispatcher
 from delocal.service.errors import Conflict, NotFound, NotReady, did_you_mean
+from delocal.service.keys import TRUSTED, Caller
 from delocal.service.ledger import Event, Lease, Ledger, SweepRecord
 from delocal.service.provenance import provenance
+from delocal.service.quotas import Quotas
 from delocal.service.request import SweepRequest
 from delocal.workers.block import Task
 from delocal.workers.dataset import Layout
@@ -22,6 +25,8 @@ from delocal.workers.local import outcome_of
 from delocal.workers.plan import Part, Plan, model_of
 from delocal.workers.recall import Memory, is_dear
 from delocal.workers.store import SweepStore
+
+log = structlog.get_logger()
 
 SWEEP_ID = re.compile("[0-9a-f]{16}")
 INLINE_SECONDS = 0.05  # a lighter sweep is computed at once: a task would cost more than it
@@ -47,10 +52,13 @@ class Estimate:
 class Sweeps:
     """The sweeps of one service."""
 
-    def __init__(self, ledger: Ledger, dispatcher: Dispatcher, max_cells: int) -> None:
+    def __init__(
+        self, ledger: Ledger, dispatcher: Dispatcher, max_cells: int, quotas: Quotas
+    ) -> None:
         self.ledger = ledger
         self._dispatcher = dispatcher
         self._max_cells = max_cells
+        self._quotas = quotas
 
     def estimate(self, request: SweepRequest) -> Estimate:
         """Return what `request` would cost; `bytes` are before compression."""
@@ -65,27 +73,36 @@ class Sweeps:
             self.ledger.sweep(plan.sweep_id) is not None,
         )
 
-    def submit(self, request: SweepRequest, sources: Sequence[str] = ()) -> SweepRecord:
+    def submit(
+        self, request: SweepRequest, by: Caller = TRUSTED, sources: Sequence[str] = ()
+    ) -> SweepRecord:
         """Enter a sweep and return at once; an identical one that exists is returned as it is.
 
         A light sweep is computed before this returns. Cells that are dear and that one of the
-        last sweeps has, or one of the `sources`, are copied.
+        last sweeps has, or one of the `sources`, are copied. QuotaUsedUp if the key of the caller
+        has had what it may have; a sweep that exists costs nothing.
         """
         plan = request.plan(provenance(), max_cells=self._max_cells)
         plan = replace(plan, sources=self._sources(plan, sources))
-        store = self._dispatcher.store(plan.sweep_id)
-        store.create(plan)
-        plan = store.plan  # one stored before may be cut into other blocks
-        here = self._is_light(plan)
-        new = self.ledger.add(
-            plan,
-            name=request.name,
-            tags=request.tags,
-            priority=request.priority,
-            request=request.model_dump(mode="json", exclude_defaults=True),
-            owner=self._dispatcher.owner if here else None,
-            until=time.time() + INLINE_LEASE if here else None,
-        )
+        seconds = self._seconds(plan)
+        with self._quotas.admit(by.id, plan.sweep_id, plan.cells, seconds):
+            store = self._dispatcher.store(plan.sweep_id)
+            store.create(plan)
+            plan = store.plan  # one stored before may be cut into other blocks
+            here = self._is_light(plan)
+            new = self.ledger.add(
+                plan,
+                name=request.name,
+                tags=request.tags,
+                priority=request.priority,
+                request=request.model_dump(mode="json", exclude_defaults=True),
+                owner=self._dispatcher.owner if here else None,
+                until=time.time() + INLINE_LEASE if here else None,
+                submitted_by=by.id,
+                expected_seconds=seconds,
+            )
+        if new:
+            log.info("sweep submitted", sweep=plan.sweep_id, cells=plan.cells, key=by.id)
         if new and here:
             self._run_here(plan, store)
         elif new:
@@ -119,7 +136,9 @@ class Sweeps:
         self._dispatcher.wake()
         return self.get(sweep_id)
 
-    def extend(self, sweep_id: str, changes: Mapping[str, Any]) -> SweepRecord:
+    def extend(
+        self, sweep_id: str, changes: Mapping[str, Any], by: Caller = TRUSTED
+    ) -> SweepRecord:
         """Enter the sweep that this one becomes with more values on its axes, or more replicas.
 
         It has an id of its own, that of the same request made at once; what this one has is
@@ -127,18 +146,20 @@ class Sweeps:
         """
         record = self.get(sweep_id)
         request = SweepRequest.parse(record.request).extended(changes)
-        extended = self.submit(request, [record.id])
+        extended = self.submit(request, by, [record.id])
         self.ledger.note(record.id, "extended", {"to": extended.id})
         return extended
 
-    def retry(self, sweep_id: str) -> SweepRecord:
+    def retry(self, sweep_id: str, by: Caller = TRUSTED) -> SweepRecord:
         """Compute again what failed or was cancelled in a sweep that has ended, and only that.
 
-        Conflict if it has not ended, or nothing is left to do.
+        Conflict if it has not ended, or nothing is left to do; QuotaUsedUp if the caller has as
+        many sweeps at work as it may have.
         """
         record = self.get(sweep_id)
         if not record.state.ended:
             raise Conflict(f"sweep {sweep_id} is {record.state}; wait for it, or cancel it first")
+        self._quotas.check(by.id, cells=0, seconds=0.0)
         store = self.store(sweep_id)
         for name, block in self.ledger.retry(store.plan):
             store.forget(name, block)

@@ -23,6 +23,9 @@ sweeps = sa.Table(
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("finished", sa.Float),
     sa.Column("priority", sa.String(16), nullable=False, server_default="normal"),
+    sa.Column("submitted_by", sa.String(200)),
+    sa.Column("expected_seconds", sa.Float),
+    sa.Index("sweeps_by_submitter", "submitted_by", "created"),
 )
 blocks = sa.Table(
     "blocks",
@@ -69,4 +72,28 @@ costs = sa.Table(
     sa.Column("version", sa.String(32), primary_key=True),
     sa.Column("cells", sa.Float, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
+)
+keys = sa.Table(
+    "keys",
+    tables,
+    sa.Column("id", sa.String(32), primary_key=True),
+    sa.Column("name", sa.String(200), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("scopes", sa.JSON, nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("expires", sa.Float),
+    sa.Column("revoked", sa.Float),
+    sa.Column("last_used", sa.Float),
+)
+audit = sa.Table(
+    "audit",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("time", sa.Float, nullable=False),
+    sa.Column("caller", sa.String(200), nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("subject", sa.String(200)),
+    sa.Column("address", sa.String(64)),
+    sa.Column("request_id", sa.String(64)),
+    sqlite_autoincrement=True,
 )

@@ -43,6 +43,7 @@ WORKER_ENVIRONMENT = {
 }
 
 CONNECT_SECONDS = 5
+RESULT_SECONDS = 10.0  # receipts of a task that has ended are a few hundred bytes
 GRACE_SECONDS = 10.0  # after it was cancelled, a task that still runs takes its worker with it
 
 
@@ -165,9 +166,11 @@ def _refuse(keys: list[str]) -> None:
 
 def _outcome(future: Future) -> Outcome:
     try:
-        receipts: Outcome = future.result()
+        receipts: Outcome = future.result(timeout=RESULT_SECONDS)
     except (CancelledError, CommClosedError) as error:  # what a lost scheduler leaves behind
         return ClusterLost(str(error))
+    except TimeoutError as error:  # the task raised it, or the client was closed: no answer comes
+        return error if future.status == "error" else ClusterLost(str(error))
     except KilledWorker as error:
         return WorkerDied(str(error))
     except Exception as error:

@@ -10,7 +10,9 @@ from typer.testing import CliRunner
 from delocal.api import cli
 from delocal.api.demo import PAPER, exponent_table
 from delocal.api.serving import serving
-from delocal.service.settings import ClusterSettings, Settings
+from delocal.service.errors import NoKey
+from delocal.service.keys import AccessSettings
+from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.workers.dataset import evaluate
 
 REQUEST = {
@@ -96,3 +98,67 @@ def test_the_table_of_the_demonstration_agrees_with_the_paper():
         expected = int(numerator) / int(denominator or 1)
         assert float(fit) == pytest.approx(expected, abs=1e-6)
         assert float(formula) == pytest.approx(expected, abs=1e-6)
+
+
+def test_keys_are_made_listed_and_revoked_beside_the_data(tmp_path):
+    data = str(tmp_path / "data")
+    made = json.loads(invoke("keys", "create", "bot", "--scope", "admin", "--data", data, "--json"))
+    assert made["scopes"] == "admin"
+    assert made["key"].startswith(f"delocal_{made['id']}_")
+    shown = invoke("keys", "create", "laptop", "--days", "0", "--data", data).splitlines()
+    assert shown[0].startswith("delocal_")
+    listed = json.loads(invoke("keys", "list", "--data", data, "--json"))
+    assert [(key["name"], key["state"]) for key in listed] == [
+        ("bot", "usable"),
+        ("laptop", "usable"),
+    ]
+    assert listed[1]["expires"] is None
+    assert made["key"] not in str(listed)
+    assert "revoked" in invoke("keys", "revoke", made["id"], "--data", data)
+    assert made["id"] in invoke("keys", "list", "--data", data)
+    settings = Settings(data=data, cluster=ClusterSettings(kind="none"))
+    service = Service(settings)
+    acts = [(act.action, act.subject) for act in reversed(service.audit.newest())]
+    service.close()
+    ids = [key["id"] for key in listed]
+    assert acts == [("key.create", ids[0]), ("key.create", ids[1]), ("key.revoke", ids[0])]
+
+
+def test_commands_show_the_key_of_the_environment_or_of_an_option(
+    request_file, tmp_path, monkeypatch
+):
+    settings = Settings(
+        data=tmp_path / "data",
+        cluster=ClusterSettings(kind="none"),
+        access=AccessSettings(keys="always"),
+    )
+    with serving(settings) as (url, service):
+        text = service.keys.create("cli")[1]
+        result = CliRunner().invoke(cli.app, ["submit", request_file, "--url", url])
+        assert isinstance(result.exception, NoKey)
+        sweep = json.loads(invoke("submit", request_file, "--url", url, "--key", text, "--json"))[
+            "id"
+        ]
+        monkeypatch.setenv("DELOCAL_KEY", text)
+        monkeypatch.setenv("DELOCAL_URL", url)
+        assert json.loads(invoke("watch", sweep, "--json"))["state"] == "done"
+        assert text not in invoke("watch", "--help")
+        link = json.loads(invoke("share", sweep, "--days", "1", "--json"))
+        assert xr.open_zarr(f"{link['zarr']}/scaling", chunks=None).sizes["T"] == 5
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["serve", "--host", "0.0.0.0"], "delocal keys create NAME"),
+        (["keys", "create", "x", "--scope", "data:write"], "did you mean 'data:read'"),
+        (["keys", "revoke", "abc"], "no key 'abc'"),
+    ],
+)
+def test_a_mistake_with_keys_is_a_message(arguments, message, monkeypatch, capsys, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("sys.argv", ["delocal", *arguments])
+    with pytest.raises(SystemExit) as stopped:
+        cli.main()
+    assert stopped.value.code == 2
+    assert message in capsys.readouterr().err.replace("\n", " ")

@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import typer
+from pydantic import BaseModel
 
 import delocal
 from benchmarks.report import Row
@@ -20,7 +21,7 @@ from delocal.api.serving import serving
 from delocal.physics import models
 from delocal.service.errors import RequestError
 from delocal.service.request import SweepRequest
-from delocal.service.settings import ClusterSettings, Service, Settings
+from delocal.service.settings import Service, Settings
 
 ROOT = Path(__file__).parents[2]
 HERE = "http://127.0.0.1:8000"
@@ -135,7 +136,12 @@ def test_requests_in_the_documentation_are_valid(language):
 
 
 def commands():
-    return typer.main.get_command(cli.app).commands
+    """Return every command by its words; `keys create` is one."""
+    found = {}
+    for name, command in typer.main.get_command(cli.app).commands.items():
+        below = getattr(command, "commands", None)
+        found |= {f"{name} {n}": c for n, c in below.items()} if below else {name: command}
+    return found
 
 
 def options(command):
@@ -163,16 +169,21 @@ def test_commands_in_the_documentation_exist():
     assert len(lines) > 5
     for line in lines:
         _, command, *words = shlex.split(line, comments=True)
+        if command not in commands():
+            command, *words = f"{command} {words[0]}", *words[1:]
         assert {word for word in words if word.startswith("-")} <= options(command), line
 
 
 def environment_names():
-    below = {name: f"CLUSTER__{name.upper()}" for name in ClusterSettings.model_fields}
-    above = {name: name.upper() for name in Settings.model_fields if name != "cluster"}
-    return {
-        **{name: f"DELOCAL_{value}" for name, value in above.items()},
-        **{f"cluster.{name}": f"DELOCAL_{value}" for name, value in below.items()},
-    }
+    """Return the environment variable of each setting, those of a group with two underscores."""
+    found = {}
+    for name, field in Settings.model_fields.items():
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            for below in field.annotation.model_fields:
+                found[f"{name}.{below}"] = f"DELOCAL_{name.upper()}__{below.upper()}"
+        else:
+            found[name] = f"DELOCAL_{name.upper()}"
+    return found
 
 
 @pytest.mark.parametrize(("setting", "variable"), environment_names().items())
@@ -186,7 +197,7 @@ def test_documented_environment_variables_are_read(monkeypatch):
     monkeypatch.setenv("DELOCAL_CLUSTER__KIND", "none")
     settings = Settings()
     assert (settings.max_cells, settings.cluster.kind) == (7, "none")
-    known = {*environment_names().values(), "DELOCAL_URL"}
+    known = {*environment_names().values(), "DELOCAL_URL", "DELOCAL_KEY"}
     for page in PAGES:
         assert set(re.findall(r"DELOCAL_[A-Z_]*[A-Z]", page.read_text())) <= known
 

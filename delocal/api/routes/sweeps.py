@@ -14,6 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from delocal.api.errors import documented
 from delocal.api.routes.deps import CurrentService, SweepId
 from delocal.api.schemas import SweepEstimate, SweepList, SweepStatus
+from delocal.api.security import CurrentCaller
 from delocal.service.request import SweepRequest
 
 router = APIRouter(tags=["sweeps"])
@@ -35,7 +36,7 @@ Content = Annotated[
     responses={
         200: {"model": SweepEstimate, "description": "Dry run"},
         202: {"model": SweepStatus, "description": "Submitted, or found again"},
-        **documented(422),
+        **documented(413, 422, 429),
     },
 )
 def submit(
@@ -43,6 +44,7 @@ def submit(
     request: Request,
     response: Response,
     service: CurrentService,
+    caller: CurrentCaller,
     dry_run: Annotated[
         bool, Query(description="only estimate: cells, blocks, bytes, time")
     ] = False,
@@ -52,7 +54,7 @@ def submit(
     if dry_run:
         response.status_code = 200
         return SweepEstimate.of(service.sweeps.estimate(parsed))
-    status = SweepStatus.of(service.sweeps.submit(parsed), str(request.base_url))
+    status = SweepStatus.of(service.sweeps.submit(parsed, caller), str(request.base_url))
     response.headers["Location"] = status.links["self"]
     return status
 
@@ -95,7 +97,7 @@ def cancel(sweep_id: SweepId, request: Request, service: CurrentService) -> Swee
     "/sweeps/{sweep_id}:extend",
     status_code=202,
     summary="The sweep with more values on its axes, or more replicas",
-    responses=documented(404, 422),
+    responses=documented(404, 422, 429),
 )
 def extend(
     sweep_id: SweepId,
@@ -107,9 +109,10 @@ def extend(
     request: Request,
     response: Response,
     service: CurrentService,
+    caller: CurrentCaller,
 ) -> SweepStatus:
     """Answer with the extended sweep, which has an id of its own; what is there is copied."""
-    extended = service.sweeps.extend(sweep_id, content)
+    extended = service.sweeps.extend(sweep_id, content, caller)
     status = SweepStatus.of(extended, str(request.base_url))
     response.headers["Location"] = status.links["self"]
     return status
@@ -119,11 +122,13 @@ def extend(
     "/sweeps/{sweep_id}:retry",
     status_code=202,
     summary="Compute again what failed or was cancelled, and only that",
-    responses=documented(404, 409, 422),
+    responses=documented(404, 409, 422, 429),
 )
-def retry(sweep_id: SweepId, request: Request, service: CurrentService) -> SweepStatus:
+def retry(
+    sweep_id: SweepId, request: Request, service: CurrentService, caller: CurrentCaller
+) -> SweepStatus:
     """Cells that are done are not computed again."""
-    return SweepStatus.of(service.sweeps.retry(sweep_id), str(request.base_url))
+    return SweepStatus.of(service.sweeps.retry(sweep_id, caller), str(request.base_url))
 
 
 @router.get(

@@ -1,0 +1,51 @@
+"""What becomes of a task whose result does not come."""
+
+import asyncio
+import time
+
+import pytest
+from distributed import CancelledError, Client
+
+from delocal.workers import dask as module
+from delocal.workers.local import ClusterLost
+
+
+class Future:
+    """A future that is done, as far as it knows, and has an error to raise."""
+
+    def __init__(self, status, error):
+        self.status, self._error = status, error
+
+    def result(self, timeout):
+        assert 0 < timeout <= 10
+        raise self._error
+
+
+@pytest.mark.parametrize(
+    ("status", "error", "lost"),
+    [
+        ("finished", TimeoutError("no answer"), True),
+        ("cancelled", CancelledError("gone"), True),
+        ("error", TimeoutError("the file system is slow"), False),  # the model's own
+        ("error", ValueError("wrong"), False),
+    ],
+)
+def test_a_cluster_that_does_not_answer_is_no_fault_of_the_task(status, error, lost):
+    outcome = module._outcome(Future(status, error))
+    assert isinstance(outcome, ClusterLost) == lost
+    assert lost or outcome is error
+
+
+def test_a_result_of_a_client_that_was_closed_is_not_awaited_for_ever(monkeypatch):
+    monkeypatch.setattr(module, "RESULT_SECONDS", 0.5)
+    with Client(processes=False, n_workers=1, dashboard_address=None) as client:
+        future = client.submit(time.sleep, 0)
+        future.result()
+
+        async def for_ever(*_, **__):
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(type(future), "_result", for_ever)
+        began = time.monotonic()
+        assert isinstance(module._outcome(future), ClusterLost)
+        assert time.monotonic() - began < 5
