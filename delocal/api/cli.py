@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from delocal.api import cli_cluster
 from delocal.service.errors import DelocalError, RequestError
 from delocal.service.ledger import SweepRecord
 from delocal.service.request import SweepRequest
@@ -31,6 +32,9 @@ Url = Annotated[str, typer.Option(envvar="DELOCAL_URL", help="the service")]
 Json = Annotated[bool, typer.Option("--json", help="print JSON for a program to read")]
 RequestFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON or YAML file")]
 HERE = "http://127.0.0.1:8000"
+
+
+cli_cluster.add_to(app)
 
 
 @app.command()

@@ -1,0 +1,53 @@
+"""Who may talk to whom: TLS between client, scheduler and workers."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from distributed import Security
+from distributed.comm.core import connect
+
+from delocal.workers.clusters.processes import certificate_files
+
+
+def security_of(tls: Path | None) -> Security | None:
+    """Return what the certificates in the folder `tls` allow, for each role; None without."""
+    if tls is None:
+        return None
+    authority, certificate, key = map(str, certificate_files(tls))
+    roles = ("client", "scheduler", "worker")
+    return Security(
+        require_encryption=True,
+        tls_ca_file=authority,
+        **{f"tls_{role}_cert": certificate for role in roles},
+        **{f"tls_{role}_key": key for role in roles},
+    )
+
+
+def reach(address: str, security: Security | None, seconds: float) -> None:
+    """Connect to a scheduler once, and raise what is in the way.
+
+    A client whose first connection fails in an unforeseen way, as where TLS meets plain TCP,
+    would stay half open.
+    """
+
+    async def try_it() -> None:
+        arguments = (security or Security()).get_connection_args("client")
+        comm = await connect(address, timeout=seconds, **arguments)
+        await comm.close()
+
+    with ThreadPoolExecutor(1) as thread:  # the caller may have a running event loop
+        thread.submit(asyncio.run, try_it()).result()
+
+
+def whole_story(error: BaseException) -> str:
+    """Return an error with what it came from: behind a time-out stands why nobody answered."""
+    told = [str(error)]
+    cause = error.__cause__ or error.__context__
+    while cause is not None:
+        if str(cause) and str(cause) not in told[-1]:
+            told.append(str(cause))
+        cause = cause.__cause__ or cause.__context__
+    return ": ".join(told)
