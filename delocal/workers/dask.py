@@ -35,6 +35,7 @@ ASK_SECONDS = 10  # for a worker to say which version it has
 GRACE_SECONDS = 10.0  # after it was cancelled, a task that still runs takes its worker with it
 CLOSE_SECONDS = 15.0  # then the processes of a cluster on this machine are killed
 KEEP_SECONDS = 1.0  # between two looks at whether the cluster has the right size
+PATIENCE_SECONDS = 60.0  # before a cluster that is never closed gets smaller
 
 
 class DaskExecutor:
@@ -60,7 +61,9 @@ class DaskExecutor:
         self._client: Client | None = None
         self._address = ""
         self._connecting = threading.RLock()
-        self._scaling = Scaling(*self._spec.bounds, patience=self._spec.idle_seconds)
+        self._scaling = Scaling(
+            *self._spec.bounds, patience=self._spec.idle_seconds or PATIENCE_SECONDS
+        )
         self._running: dict[Future, Task] = {}
         self._only: dict[Future, frozenset[str]] = {}  # workers that a task may run on, if not all
         self._accepted: set[str] = set()  # workers that may have tasks
@@ -77,28 +80,33 @@ class DaskExecutor:
     def slots(self) -> int:
         """Number of tasks that run at a time; ClusterLost if the scheduler does not answer.
 
-        It is at least one where workers are started on demand, for they come with the demand.
+        It is at least one where workers are started on demand, for they come with the tasks.
         """
-        threads = self._threads(self._connected())
-        self._give_up_stranded(threads)
-        found = sum(threads[worker] for worker in self._accepted)
-        if found == 0 and self._refused:
+        threads = self._accepted_threads()
+        if threads is None:
+            return 1
+        if threads == 0 and self._refused:
             raise ClusterLost("; ".join(self._refused.values()))
-        return max(found, 1) if self._scaling.maximum else found
+        return max(threads, 1) if self._scaling.maximum else threads
 
     @property
     def description(self) -> str:
         """The scheduler's address and what is behind it."""
-        if not self._connecting.acquire(timeout=ASK_SECONDS):
-            return f"Dask ({self._spec.kind}), being started"
-        try:
-            if self._client is None:
-                return f"Dask ({self._spec.kind}), closed while idle; starts with the next task"
-        finally:
-            self._connecting.release()
-        threads = self._threads(self._connected())
-        found = f"Dask at {self._address}, {sum(threads[w] for w in self._accepted)} threads"
-        return "; ".join([found, *self._refused.values()])
+        threads = self._accepted_threads()
+        if threads is None:
+            return f"Dask ({self._spec.kind}), not running; it starts with the next task"
+        return "; ".join([f"Dask at {self._address}, {threads} threads", *self._refused.values()])
+
+    def _accepted_threads(self) -> int | None:
+        """Return the threads of workers that may have tasks; None if the cluster rests.
+
+        A cluster that rests or is being started is left alone: whoever only looks starts nothing.
+        """
+        if self._client is None and not self._closing.is_set():
+            return None
+        threads: dict[str, int] = self._connected().nthreads()
+        self._give_up_stranded(threads)
+        return sum(threads.get(worker, 0) for worker in self._accepted)
 
     def submit(self, task: Task, done: Done) -> None:
         """Send a task to the cluster; ClusterLost if its scheduler does not answer."""
@@ -164,6 +172,7 @@ class DaskExecutor:
         except OSError:
             self._stop()
             raise
+        self._survey(self._client)
         self._used = time.monotonic()
 
     def _stop(self) -> None:
@@ -216,21 +225,20 @@ class DaskExecutor:
         except (OSError, RuntimeError, TypeError, ValueError) as error:
             raise OSError(f"cannot reach {self._address}: {whole_story(error)}") from error
 
-    def _threads(self, client: Client) -> dict[str, int]:
-        """Return threads by worker; those that were not seen before are asked who they are."""
-        threads: dict[str, int] = client.nthreads()
-        there = threads.keys()
-        self._accepted &= there
-        self._refused = {w: why for w, why in self._refused.items() if w in there}
-        new = sorted(there - self._accepted - self._refused.keys())
+    def _survey(self, client: Client) -> None:
+        """Ask workers that were not seen before who they are, and forget those that are gone."""
+        there = client.nthreads().keys()
+        accepted = self._accepted & there
+        refused = {worker: why for worker, why in self._refused.items() if worker in there}
+        new = sorted(there - accepted - refused.keys())
         for worker, answer in self._ask(client, new).items():
             why = refusal(worker, answer, identity())
             if why:
                 log.error("%s", why)
-                self._refused[worker] = why
+                refused[worker] = why
             else:
-                self._accepted.add(worker)
-        return threads
+                accepted.add(worker)
+        self._accepted, self._refused = accepted, refused
 
     def _ask(self, client: Client, workers: list[str]) -> dict[str, Any]:
         """Ask workers for their version; who does not answer in time is asked again later."""
@@ -256,13 +264,19 @@ class DaskExecutor:
                 future.cancel()
 
     def _keep(self) -> None:
-        """Give the cluster the size that the work asks for, and close it when idle for long."""
+        """Know the workers, give the cluster its size, and close it when it is idle for long.
+
+        This is a thread of its own: a new worker takes seconds to say who it is.
+        """
         while not self._closing.wait(KEEP_SECONDS):
             try:
+                client = self._client
+                if client is not None and client.status == "running":
+                    self._survey(client)
                 with self._connecting:
                     self._adjust()
             except Exception as error:  # the cluster may be away for a while
-                log.warning("cannot change the size of the cluster: %s", error)
+                log.warning("cannot look after the cluster: %s", error)
 
     def _adjust(self) -> None:
         client, cluster = self._client, self._cluster

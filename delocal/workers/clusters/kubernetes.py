@@ -6,6 +6,7 @@ scheduler in the clear only.
 
 from __future__ import annotations
 
+import os
 import socket
 import time
 from collections.abc import Mapping
@@ -13,8 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import kr8s
-from kr8s.objects import new_class
+from kubernetes import client, config
 
 from delocal.workers.clusters.processes import environment
 from delocal.workers.clusters.spec import (
@@ -24,7 +24,7 @@ from delocal.workers.clusters.spec import (
     refuse_plain,
 )
 
-API = "kubernetes.dask.org/v1"
+GROUP, VERSION = "kubernetes.dask.org", "v1"
 PORT = 8786
 TLS = Path("/etc/delocal/tls")  # in the pods
 OPTIONS = {
@@ -43,18 +43,18 @@ class OperatorCluster:
     """A `DaskCluster` of the operator; one of the same name left by a crash is replaced."""
 
     def __init__(self, spec: ClusterSpec, workers: int) -> None:
-        options = spec.options
         resource = cluster_resource(spec, workers)
-        name, namespace = resource["metadata"]["name"], resource["metadata"]["namespace"]
+        self._name, namespace = resource["metadata"]["name"], resource["metadata"]["namespace"]
         self.scheduler_address = spec.address or scheduler_address(spec)
-        api = kr8s.api(kubeconfig=options.get("kubeconfig"), namespace=namespace)
-        self._cluster = new_class("DaskCluster", API, asyncio=False)(resource, api=api)
-        group = {"metadata": {"name": f"{name}-default", "namespace": namespace}}
-        self._group = new_class("DaskWorkerGroup", API, asyncio=False)(group, api=api)
-        self._end = time.monotonic() + options.get("start_seconds", 300)
-        self._remove()
-        self._cluster.create()
+        self._client = client.ApiClient(_configuration(spec.options.get("kubeconfig")))
+        self._api = client.CustomObjectsApi(self._client)
+        self._where = {"group": GROUP, "version": VERSION, "namespace": namespace}
+        self._end = time.monotonic() + spec.options.get("start_seconds", 300)
         try:
+            self._remove()
+            self._api.create_namespaced_custom_object(
+                **self._where, plural="daskclusters", body=resource
+            )
             self._wait_for_scheduler()
         except BaseException:
             self.close()
@@ -62,17 +62,34 @@ class OperatorCluster:
 
     def scale(self, n: int) -> None:
         """Ask the operator for `n` pods."""
-        self._group.patch({"spec": {"worker": {"replicas": n}}})
+        self._api.patch_namespaced_custom_object(
+            **self._where,
+            plural="daskworkergroups",
+            name=f"{self._name}-default",
+            body={"spec": {"worker": {"replicas": n}}},
+            _content_type="application/merge-patch+json",
+        )
 
     def close(self) -> None:
         """Delete the resource; the operator deletes its pods."""
-        self._cluster.delete()
+        self._delete()
+        self._client.close()
+
+    def _delete(self) -> bool:
+        """Delete the resource; False if there is none any more."""
+        try:
+            self._api.delete_namespaced_custom_object(
+                **self._where, plural="daskclusters", name=self._name
+            )
+        except client.ApiException as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
 
     def _remove(self) -> None:
-        if self._cluster.exists():
-            self._cluster.delete()
-        while self._cluster.exists():
-            self._check_time("the cluster of the same name is still there")
+        while self._delete():
+            self._check_time("a cluster of the same name is still there")
             time.sleep(0.2)
 
     def _wait_for_scheduler(self) -> None:
@@ -91,6 +108,16 @@ class OperatorCluster:
                 f"{problem}; is the operator of Dask installed? `kubectl describe daskcluster` "
                 "says more, and cluster.options: start_seconds gives it more time"
             )
+
+
+def _configuration(kubeconfig: str | None) -> client.Configuration:
+    """Return how to reach the API server: from a file, else as the pod that this is."""
+    found = client.Configuration()
+    if kubeconfig is None and "KUBERNETES_SERVICE_HOST" in os.environ:
+        config.load_incluster_config(client_configuration=found)
+    else:
+        config.load_kube_config(kubeconfig, client_configuration=found)
+    return found
 
 
 def start(spec: ClusterSpec, workers: int) -> Cluster:
@@ -123,7 +150,7 @@ def cluster_resource(spec: ClusterSpec, workers: int) -> dict[str, Any]:
         "readinessProbe": probe,
     }
     return {
-        "apiVersion": API,
+        "apiVersion": f"{GROUP}/{VERSION}",
         "kind": "DaskCluster",
         "metadata": {
             "name": name,

@@ -6,7 +6,6 @@ import queue
 import signal
 import socket
 import subprocess
-import sys
 import time
 from pathlib import Path
 
@@ -85,6 +84,13 @@ def spawn(nothing_left, tmp_path):
 
 
 @pytest.fixture
+def unused_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
 def start_scheduler(spawn, eventually):
     """Return a function that starts a scheduler and returns its address and process."""
 
@@ -146,8 +152,3 @@ def sweep(plan, store, tmp_path, contents):
         assert contents(store, "scaling") == contents(alone, "scaling")
 
     return run
-
-
-@pytest.fixture
-def python():
-    return sys.executable

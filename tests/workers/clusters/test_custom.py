@@ -2,7 +2,6 @@
 
 import os
 import signal
-import threading
 import time
 
 import psutil
@@ -78,18 +77,41 @@ def test_an_address_beyond_this_machine_is_refused():
 
 
 @pytest.mark.usefixtures("nothing_left")
-def test_an_idle_cluster_is_closed_and_started_again_for_the_next_task(sweep, eventually, tmp_path):
+def test_an_idle_cluster_is_closed_and_started_again_for_the_next_task(sweep, eventually):
     executor = DaskExecutor(ClusterSpec(workers=2, idle_seconds=1))
     try:
         assert executor.slots == 2
-        eventually(lambda: "closed while idle" in executor.description)
+        eventually(lambda: "not running" in executor.description)
         eventually(lambda: not workers())
+        assert executor.slots == 1  # who asks for tasks gets them
+        assert not workers()  # but whoever only looks starts nothing
         sweep(executor)
         assert executor.description.endswith("2 threads")
     finally:
         executor.close()
     with pytest.raises(ClusterLost, match="being closed"):
         _ = executor.slots
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_a_cluster_that_was_closed_behind_our_back_is_started_again(sweep, eventually):
+    executor = DaskExecutor(ClusterSpec(workers=1))
+    try:
+        before = executor.description
+        executor._cluster.close()
+        eventually(lambda: lost(executor))
+        sweep(executor)
+        assert executor.description != before
+    finally:
+        executor.close()
+
+
+def lost(executor):
+    """Whether nobody answers any more; asking replaces the cluster."""
+    try:
+        return "not running" in executor.description
+    except ClusterLost:
+        return True
 
 
 def workers():
@@ -108,22 +130,3 @@ def test_a_worker_that_does_not_listen_is_killed_on_closing(monkeypatch, eventua
     executor.close()
     assert time.monotonic() - began < 10
     eventually(lambda: not psutil.pid_exists(pid) or psutil.Process(pid).status() == "zombie")
-
-
-def test_slots_and_description_while_the_cluster_is_being_started(monkeypatch):
-    monkeypatch.setattr(executors, "ASK_SECONDS", 0.05)
-    executor = DaskExecutor(custom("small", maximum=1))
-    held, free = threading.Event(), threading.Event()
-
-    def hold():
-        with executor._connecting:
-            held.set()
-            free.wait()
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    held.wait()
-    assert executor.description == "Dask (custom), being started"
-    free.set()
-    thread.join()
-    executor.close()

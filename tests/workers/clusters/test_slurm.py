@@ -108,11 +108,8 @@ def test_a_sweep_on_jobs_which_are_gone_at_the_end(jobs, spec, sweep, eventually
             f"--tls-ca-file {spec.tls / 'ca.crt'}",
         ):
             assert words in command
-        eventually(lambda: "closed while idle" in executor.description)
+        eventually(lambda: "not running" in executor.description)
         eventually(lambda: not running(jobs))
-        before = len(list(jobs.glob("*.sh")))
-        assert executor.slots >= 1  # asking for slots starts it again
-        assert len(list(jobs.glob("*.sh"))) == before
     finally:
         executor.close()
     eventually(lambda: not running(jobs))

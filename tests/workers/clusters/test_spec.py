@@ -61,7 +61,7 @@ def test_plain_bytes_beyond_this_machine_are_refused_unless_asked_for(address):
 
 @pytest.mark.parametrize(
     ("kind", "module"),
-    [("slurm", "dask_jobqueue"), ("kubernetes", "kr8s"), ("gateway", "dask_gateway")],
+    [("slurm", "dask_jobqueue"), ("kubernetes", "kubernetes"), ("gateway", "dask_gateway")],
 )
 def test_a_kind_whose_library_is_missing_names_its_extra(monkeypatch, kind, module):
     real = builtins.__import__
