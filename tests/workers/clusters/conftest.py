@@ -14,7 +14,6 @@ import pytest
 
 from delocal.physics.models import load_models
 from delocal.workers.block import Task
-from delocal.workers.clusters.certificates import make_certificates
 from delocal.workers.clusters.processes import environment, scheduler_command, worker_command
 from delocal.workers.grid import Dimension, Grid
 from delocal.workers.local import run_plan
@@ -54,14 +53,6 @@ def nothing_left(eventually):
     before = children()
     yield
     eventually(lambda: children() <= before)
-
-
-@pytest.fixture(scope="session")
-def certificates(tmp_path_factory):
-    """A folder with certificates for each role."""
-    folder = tmp_path_factory.mktemp("tls")
-    make_certificates(folder)
-    return folder
 
 
 @pytest.fixture
