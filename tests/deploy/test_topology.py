@@ -18,6 +18,7 @@ import psutil
 import pytest
 
 import delocal
+from delocal.service.sweeps import INLINE_SECONDS
 from tests.deploy.conftest import ROOT
 
 REQUEST = {
@@ -140,6 +141,7 @@ def test_a_sweep_through_the_topology_of_compose(topology):
     topology.start("service")
     url = f"http://127.0.0.1:{topology.places['8000']}"
     with delocal.connect(url) as client:
+        assert client.estimate(REQUEST)["core_seconds"] > INLINE_SECONDS  # so workers do it
         sweep = client.submit(REQUEST)
         status = sweep.wait(timeout=PATIENCE).status()
         assert status["state"] == "done"

@@ -163,7 +163,25 @@ def test_commands_in_the_documentation_exist():
     assert len(lines) > 5
     for line in lines:
         _, command, *words = shlex.split(line, comments=True)
-        assert {word for word in words if word.startswith("-")} <= options(command), line
+        known = options(command)
+        if hasattr(commands()[command], "commands"):  # a group, such as `delocal tls make`
+            known = {option for p in below(command, words[0]).params for option in p.opts}
+        assert {word for word in words if word.startswith("-")} <= known, line
+
+
+def below(group, command):
+    return commands()[group].commands[command]
+
+
+@pytest.mark.parametrize("group", [g for g, c in commands().items() if hasattr(c, "commands")])
+def test_every_command_of_a_group_is_documented_with_its_options(group):
+    page = (DOCS / "reference" / "cli.md").read_text()
+    for name in commands()[group].commands:
+        [section] = re.findall(
+            rf"^## `delocal {group} {name}\b.*?(?=^## |\Z)", page, re.MULTILINE | re.DOTALL
+        )
+        for option in {option for p in below(group, name).params for option in p.opts}:
+            assert not option.startswith("--") or f"`{option}`" in section, option
 
 
 def environment_names():
