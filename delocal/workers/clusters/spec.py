@@ -52,6 +52,8 @@ class ClusterSpec:
     @property
     def bounds(self) -> tuple[int, int]:
         """Number of workers, at least and at most, while there is a cluster."""
+        if self.kind not in STARTED:
+            return 0, 0  # whoever runs it decides
         if self.maximum is not None:
             return self.minimum, self.maximum
         workers = self.workers or (cores() if self.kind == "local" else 0)
