@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
+import socket
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from distributed import Security
-from distributed.comm.core import connect
 
 from delocal.workers.clusters.processes import certificate_files
 
@@ -27,19 +26,22 @@ def security_of(tls: Path | None) -> Security | None:
 
 
 def reach(address: str, security: Security | None, seconds: float) -> None:
-    """Connect to a scheduler once, and raise what is in the way.
+    """Connect to a scheduler once, TLS included, and raise what is in the way.
 
     A client whose first connection fails in an unforeseen way, as where TLS meets plain TCP,
     would stay half open.
     """
-
-    async def try_it() -> None:
-        arguments = (security or Security()).get_connection_args("client")
-        comm = await connect(address, timeout=seconds, **arguments)
-        await comm.close()
-
-    with ThreadPoolExecutor(1) as thread:  # the caller may have a running event loop
-        thread.submit(asyncio.run, try_it()).result()
+    parts = urlsplit(address)
+    if parts.scheme not in ("tcp", "tls"):
+        return  # others, such as that of dask-gateway, are not plain sockets
+    if parts.scheme == "tcp" and security is not None and security.require_encryption:
+        raise ConnectionError("encryption required: cluster.tls is set, so the address is tls://")
+    with socket.create_connection((parts.hostname, parts.port), timeout=seconds) as plain:
+        if parts.scheme == "tls":
+            if security is None:
+                raise ConnectionError("it speaks TLS, and cluster.tls is not set")
+            context = security.get_connection_args("client")["ssl_context"]
+            context.wrap_socket(plain).close()
 
 
 def whole_story(error: BaseException) -> str:

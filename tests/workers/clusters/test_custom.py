@@ -1,5 +1,6 @@
 """A cluster that the operator's own function starts, and clusters that rest."""
 
+import contextlib
 import os
 import signal
 import time
@@ -116,8 +117,12 @@ def lost(executor):
 
 def workers():
     """Return our worker processes."""
-    found = psutil.Process().children(recursive=True)
-    return [p.pid for p in found if "spawn_main" in " ".join(p.cmdline())]
+    found = []
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has ended, or is about to
+            if "spawn_main" in " ".join(process.cmdline()):
+                found.append(process.pid)
+    return found
 
 
 @pytest.mark.usefixtures("nothing_left")

@@ -40,6 +40,8 @@ def test_strangers_are_rejected(
         connect(address.replace("tls://", "tcp://"))
     with pytest.raises(OSError, match="encryption required"):
         connect(address.replace("tls://", "tcp://"), certificates / "service")
+    with pytest.raises(OSError, match=r"cluster\.tls is not set"):
+        connect(address)
     strange.wait(timeout=60)
     executor = connect(address, certificates / "service")
     assert executor.slots == 0  # the strange worker never came in
