@@ -5,6 +5,7 @@ import pytest
 import xarray as xr
 
 from delocal.physics.model import STATUS, Model, Option, Parameter, Status, Variable
+from delocal.workers.clusters.certificates import make_certificates
 
 NAMESPACES = ("delocal.workers.plan", "delocal.workers.dataset", "delocal.service.request")
 
@@ -79,3 +80,11 @@ def contents():
         }
 
     return read
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory):
+    """A folder with certificates for each role."""
+    folder = tmp_path_factory.mktemp("tls")
+    make_certificates(folder)
+    return folder

@@ -15,6 +15,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 
+from delocal.api import cli_cluster
 from delocal.api.cli_keys import app as keys_app
 from delocal.service.errors import DelocalError, RequestError
 from delocal.service.ledger import SweepRecord
@@ -41,6 +42,9 @@ Data = Annotated[Path | None, typer.Option(help="folder of sweeps and ledger; ./
 Json = Annotated[bool, typer.Option("--json", help="print JSON for a program to read")]
 RequestFile = Annotated[Path, typer.Argument(exists=True, dir_okay=False, help="JSON or YAML file")]
 HERE = "http://127.0.0.1:8000"
+
+
+cli_cluster.add_to(app)
 
 
 @app.command()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -28,14 +28,40 @@ class ClusterSettings(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["local", "address", "none"] = Field(
+    kind: Literal["local", "address", "slurm", "kubernetes", "gateway", "custom", "none"] = Field(
         default="local",
-        description="local: a Dask cluster on this machine; address: a Dask scheduler that "
-        "runs elsewhere and sees the same data folder; none: in the service's own process",
+        description="local: Dask on this machine; address: a Dask scheduler that runs elsewhere; "
+        "slurm: jobs of Slurm; kubernetes: pods, through the operator of Dask; gateway: a "
+        "dask-gateway server; custom: what a function of the operator starts; none: the "
+        "service's own process. Workers see the same data folder as the service",
     )
-    address: str | None = Field(default=None, description="of the scheduler, tcp://host:port")
+    address: str | None = Field(
+        default=None, description="of the scheduler, tls://host:port; or of the gateway"
+    )
     workers: int | None = Field(
-        default=None, ge=1, description="worker processes of a local cluster; one for each core"
+        default=None, ge=1, description="a fixed number of workers; for local, one for each core"
+    )
+    minimum: int = Field(default=0, ge=0, description="workers at least, while there is a cluster")
+    maximum: int | None = Field(
+        default=None, ge=1, description="workers at most; their number follows the work"
+    )
+    idle_seconds: float = Field(
+        default=900.0,
+        ge=0,
+        description="an idle cluster is closed after this long, if cluster.minimum is 0, and "
+        "started again when there is work; 0: never",
+    )
+    options: dict[str, Any] = Field(
+        default_factory=dict, description="passed through to the kind of cluster, as JSON"
+    )
+    function: str | None = Field(
+        default=None, description="for custom: package.module:function, called with the options"
+    )
+    tls: Path | None = Field(
+        default=None, description="folder with ca.crt, tls.crt, tls.key, see `delocal tls make`"
+    )
+    insecure: bool = Field(
+        default=False, description="allow plain TCP to a scheduler that is not on this machine"
     )
 
 
@@ -102,12 +128,8 @@ def make_executor(cluster: ClusterSettings) -> Executor:
     """Return what computes blocks; ValueError if the settings contradict each other."""
     if cluster.kind == "none":
         return LocalExecutor()
-    if cluster.kind == "address" and cluster.address is None:
-        raise ValueError("cluster.kind = address needs cluster.address, such as tcp://host:8786")
+    from delocal.workers.clusters.spec import ClusterSpec
     from delocal.workers.dask import DaskExecutor  # a second to import
 
     adopt_logs("distributed")
-
-    if cluster.kind == "address":
-        return DaskExecutor(address=cluster.address)
-    return DaskExecutor(workers=cluster.workers)
+    return DaskExecutor(ClusterSpec(**dict(cluster)))

@@ -1,4 +1,4 @@
-"""Run blocks on a Dask cluster. The only file that imports dask or distributed.
+"""Run blocks on a Dask cluster. Beside `clusters`, the only file that knows Dask.
 
 Dask is the engine, never the queue: the ledger decides what runs, the scheduler never knows
 more than a window of tasks, and losing it loses nothing.
@@ -7,110 +7,133 @@ more than a window of tasks, and losing it loses nothing.
 from __future__ import annotations
 
 import logging
+import os
+import signal
 import threading
 import time
+from contextlib import suppress
 from typing import Any
 
 import dask
-from distributed import CancelledError, Client, Future, KilledWorker, LocalCluster
+from distributed import CancelledError, Client, Future, KilledWorker
 from distributed.comm.core import CommClosedError
 
 from delocal.workers.block import Task, run_task
 from delocal.workers.careful import WorkerDied
+from delocal.workers.clusters.processes import QUIET, WORKER_ENVIRONMENT
+from delocal.workers.clusters.scaling import Scaling, resize
+from delocal.workers.clusters.security import reach, security_of, whole_story
+from delocal.workers.clusters.spec import Cluster, ClusterSpec
+from delocal.workers.clusters.start import start_cluster
+from delocal.workers.clusters.versions import WrongWorker, digest, identity, refusal
 from delocal.workers.local import ClusterLost, Done, Outcome
 from delocal.workers.store import Receipt
 
 log = logging.getLogger(__name__)
 
-# An idle cluster with the defaults costs 7 % of a core; with these about 1 %.
-QUIET = {
-    "distributed.worker.profile.enabled": False,
-    "distributed.admin.tick.interval": "1s",
-    "distributed.admin.system-monitor.interval": "5s",
-    "distributed.worker.memory.monitor-interval": "1s",
-    "distributed.scheduler.work-stealing": False,  # would ignore the order of submission
-    "distributed.scheduler.allowed-failures": 0,  # attempts are counted by the ledger
-}
-WORKER_ENVIRONMENT = {
-    # One process for each core with one thread: more threads inside numpy only get in the way.
-    **dict.fromkeys(
-        ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMBA_NUM_THREADS"), "1"
-    ),
-    # Blocks come and go: memory given back to the system after each costs a page fault for
-    # every 4 KiB of the next. Dask's own setting gives it back at once.
-    "MALLOC_TRIM_THRESHOLD_": str(2**28),
-    "MALLOC_MMAP_THRESHOLD_": str(2**28),
-}
-
 CONNECT_SECONDS = 5
 RESULT_SECONDS = 10.0  # receipts of a task that has ended are a few hundred bytes
+ASK_SECONDS = 10  # for a worker to say which version it has
 GRACE_SECONDS = 10.0  # after it was cancelled, a task that still runs takes its worker with it
+CLOSE_SECONDS = 15.0  # then the processes of a cluster on this machine are killed
+KEEP_SECONDS = 1.0  # between two looks at whether the cluster has the right size
+PATIENCE_SECONDS = 60.0  # before a cluster that is never closed gets smaller
 
 
 class DaskExecutor:
     """Runs tasks on a Dask cluster, one on each thread of its workers.
 
+    A cluster that was started here follows the work, is closed when it is idle for long, and is
+    started again when there is work. A worker of another version gets no task.
+
     Parameters
     ----------
-    address
-        Scheduler to connect to; None starts a cluster on this machine.
-    workers
-        Number of worker processes of a cluster on this machine; None takes one for each core.
+    spec
+        Which cluster; by default one on this machine with a worker for each core.
     """
 
-    def __init__(self, address: str | None = None, workers: int | None = None) -> None:
+    def __init__(self, spec: ClusterSpec | None = None) -> None:
+        self._spec = spec or ClusterSpec()
+        self._spec.check()
         dask.config.set(QUIET)
         environment = dask.config.get("distributed.nanny.pre-spawn-environ", {})
         environment = {**environment, **WORKER_ENVIRONMENT}
         dask.config.set({"distributed.nanny.pre-spawn-environ": environment})
-        self._cluster: Any = None
-        if address is None:
-            self._cluster = LocalCluster(
-                n_workers=workers,
-                threads_per_worker=1,
-                processes=True,
-                dashboard_address="127.0.0.1:0",  # its HTTP server, on any free port
-                silence_logs=logging.ERROR,
-            )
-        self._address: str = address or self._cluster.scheduler_address
-        self._connecting = threading.Lock()
-        self._client = self._connect()
+        self._cluster: Cluster | None = None
+        self._client: Client | None = None
+        self._address = ""
+        self._connecting = threading.RLock()
+        self._scaling = Scaling(
+            *self._spec.bounds, patience=self._spec.idle_seconds or PATIENCE_SECONDS
+        )
         self._running: dict[Future, Task] = {}
+        self._only: dict[Future, frozenset[str]] = {}  # workers that a task may run on, if not all
+        self._accepted: set[str] = set()  # workers that may have tasks
+        self._refused: dict[str, str] = {}  # and those that may not, with the reason
         self._submitted = 0
+        self._used = time.monotonic()
+        self._closing = threading.Event()
+        with self._connecting:
+            self._start()
+        self._keeper = threading.Thread(target=self._keep, name="cluster", daemon=True)
+        self._keeper.start()
 
     @property
     def slots(self) -> int:
-        """Number of worker threads now; ClusterLost if the scheduler does not answer."""
-        return int(sum(self._connected().nthreads().values()))
+        """Number of tasks that run at a time; ClusterLost if the scheduler does not answer.
+
+        It is at least one where workers are started on demand, for they come with the tasks.
+        """
+        threads = self._accepted_threads()
+        if threads is None:
+            return 1
+        if threads == 0 and self._refused:
+            raise ClusterLost("; ".join(self._refused.values()))
+        return max(threads, 1) if self._scaling.maximum else threads
 
     @property
     def description(self) -> str:
         """The scheduler's address and what is behind it."""
-        return f"Dask at {self._address}, {self.slots} threads"
+        threads = self._accepted_threads()
+        if threads is None:
+            return f"Dask ({self._spec.kind}), not running; it starts with the next task"
+        return "; ".join([f"Dask at {self._address}, {threads} threads", *self._refused.values()])
 
-    def _connected(self) -> Client:
-        """Return a client that is connected: a scheduler may have been lost and be back."""
-        with self._connecting:
-            if self._client.status != "running":
-                self._client.close()
-                try:
-                    self._client = self._connect()
-                except OSError as error:
-                    raise ClusterLost(f"no scheduler answers at {self._address}") from error
-            return self._client
+    def _accepted_threads(self) -> int | None:
+        """Return the threads of workers that may have tasks; None if the cluster rests.
 
-    def _connect(self) -> Client:
-        return Client(self._address, set_as_default=False, timeout=CONNECT_SECONDS)
+        A cluster that rests or is being started is left alone: whoever only looks starts nothing.
+        """
+        if self._client is None and not self._closing.is_set():
+            return None
+        threads: dict[str, int] = self._connected().nthreads()
+        self._give_up_stranded(threads)
+        return sum(threads.get(worker, 0) for worker in self._accepted)
 
     def submit(self, task: Task, done: Done) -> None:
         """Send a task to the cluster; ClusterLost if its scheduler does not answer."""
         self._submitted += 1
         key = f"{task.model}-{task.digest[:12]}-{task.blocks[0]}-{self._submitted}"
-        future = self._connected().submit(_run, task, key, key=key, pure=False, retries=0)
-        self._running[future] = task
+        with self._connecting:
+            client = self._connected()
+            only = frozenset(self._accepted if self._refused else ())
+            future = client.submit(
+                _run,
+                task,
+                key,
+                digest(),
+                key=key,
+                pure=False,
+                retries=0,
+                workers=list(only) or None,
+            )
+            self._running[future] = task
+            self._only[future] = only
 
         def report(finished: Future) -> None:
+            self._used = time.monotonic()
             self._running.pop(finished, None)
+            self._only.pop(finished, None)
             done(task, _outcome(finished))
 
         future.add_done_callback(report)
@@ -124,6 +147,153 @@ class DaskExecutor:
         keys = [future.key for future, task in list(self._running.items()) if task.root == root]
         if keys:
             threading.Thread(target=self._cancel, args=(keys,), daemon=True).start()
+
+    def close(self) -> None:
+        """Disconnect, and stop the cluster if it was started here, hard if it takes too long."""
+        self._closing.set()
+        processes = _processes(self._cluster)
+        stopping = threading.Thread(target=self._stop, daemon=True)
+        stopping.start()
+        stopping.join(CLOSE_SECONDS)
+        if stopping.is_alive():
+            log.warning("the cluster did not stop within %g s; killing it", CLOSE_SECONDS)
+            for process in processes:
+                with suppress(ProcessLookupError):
+                    os.kill(process, signal.SIGKILL)
+
+    def _start(self) -> None:
+        """Start the cluster if it is to be started here, and connect to it."""
+        wanted = self._scaling.begin(len(self._running))
+        found = start_cluster(self._spec, wanted)
+        if isinstance(found, str):
+            self._address = found
+        else:
+            self._cluster, self._address = found, found.scheduler_address
+        try:
+            self._client = self._connect()
+        except OSError:
+            self._stop()
+            raise
+        self._survey(self._client)
+        self._used = time.monotonic()
+
+    def _stop(self) -> None:
+        with self._connecting:
+            client, self._client = self._client, None
+            cluster, self._cluster = self._cluster, None
+            self._accepted, self._refused = set(), {}
+            if client is not None:
+                client.close()
+            if cluster is not None:
+                cluster.close()
+
+    def _connected(self) -> Client:
+        """Return a client that is connected: a scheduler may have been lost and be back.
+
+        A cluster of our own that was closed, or does not answer, is started again.
+        """
+        with self._connecting:
+            if self._client is not None and self._client.status == "running":
+                return self._client
+            if self._closing.is_set():
+                raise ClusterLost("the cluster is being closed")
+            try:
+                if self._client is None:
+                    self._start()
+                else:
+                    self._reconnect()
+            except (OSError, RuntimeError, ValueError) as error:
+                raise ClusterLost(f"no scheduler answers at {self._address}: {error}") from error
+            assert self._client is not None
+            return self._client
+
+    def _reconnect(self) -> None:
+        assert self._client is not None
+        self._client.close()
+        try:
+            self._client = self._connect()
+        except OSError:
+            if self._cluster is not None:  # one that does not answer is replaced by the next call
+                self._stop()
+            raise
+
+    def _connect(self) -> Client:
+        security = getattr(self._cluster, "security", None) or security_of(self._spec.tls)
+        try:
+            reach(self._address, security, CONNECT_SECONDS)
+            return Client(
+                self._address, security=security, set_as_default=False, timeout=CONNECT_SECONDS
+            )
+        except (OSError, RuntimeError, TypeError, ValueError) as error:
+            raise OSError(f"cannot reach {self._address}: {whole_story(error)}") from error
+
+    def _survey(self, client: Client) -> None:
+        """Ask workers that were not seen before who they are, and forget those that are gone."""
+        there = client.nthreads().keys()
+        accepted = self._accepted & there
+        refused = {worker: why for worker, why in self._refused.items() if worker in there}
+        new = sorted(there - accepted - refused.keys())
+        for worker, answer in self._ask(client, new).items():
+            why = refusal(worker, answer, identity())
+            if why:
+                log.error("%s", why)
+                refused[worker] = why
+            else:
+                accepted.add(worker)
+        self._accepted, self._refused = accepted, refused
+
+    def _ask(self, client: Client, workers: list[str]) -> dict[str, Any]:
+        """Ask workers for their version; who does not answer in time is asked again later."""
+        if not workers:
+            return {}
+        try:
+            answers: dict[str, Any] = client.sync(
+                client._run,
+                identity,
+                workers=workers,
+                on_error="return",
+                callback_timeout=ASK_SECONDS,
+            )
+        except (TimeoutError, OSError, CommClosedError) as error:
+            log.warning("workers do not say which version they have: %s", error)
+            return {}
+        return {w: a for w, a in answers.items() if not isinstance(a, (OSError, CommClosedError))}
+
+    def _give_up_stranded(self, threads: dict[str, int]) -> None:
+        """Report tasks as lost that wait for workers which are not there any more."""
+        for future, only in list(self._only.items()):
+            if only and not only & threads.keys():
+                future.cancel()
+
+    def _keep(self) -> None:
+        """Know the workers, give the cluster its size, and close it when it is idle for long.
+
+        This is a thread of its own: a new worker takes seconds to say who it is.
+        """
+        while not self._closing.wait(KEEP_SECONDS):
+            try:
+                client = self._client
+                if client is not None and client.status == "running":
+                    self._survey(client)
+                with self._connecting:
+                    self._adjust()
+            except Exception as error:  # the cluster may be away for a while
+                log.warning("cannot look after the cluster: %s", error)
+
+    def _adjust(self) -> None:
+        client, cluster = self._client, self._cluster
+        if client is None or cluster is None or client.status != "running":
+            return
+        if self._running:
+            self._used = time.monotonic()
+        elif self._spec.closes and time.monotonic() - self._used > self._spec.idle_seconds:
+            log.info("no task for %g s: the cluster is closed", self._spec.idle_seconds)
+            self._stop()
+            return
+        if self._scaling.maximum:
+            wanted = self._scaling.adjust(len(self._running))
+            if self._scaling.due:
+                self._scaling.told(resize(client, cluster, wanted, self._scaling.given))
 
     def _cancel(self, keys: list[str]) -> None:
         """Tell the workers which tasks nobody wants, and look after them until they have ended."""
@@ -141,18 +311,17 @@ class DaskExecutor:
         except (OSError, CommClosedError) as error:  # the cluster is gone, and its tasks with it
             log.warning("cannot reach workers to cancel: %s", error)
 
-    def close(self) -> None:
-        """Disconnect, and stop the cluster if it was started here."""
-        self._client.close()
-        if self._cluster is not None:
-            self._cluster.close()
-
 
 _unwanted: set[str] = set()  # of a worker process: keys of tasks that nobody wants any more
 
 
-def _run(task: Task, key: str) -> list[Receipt]:
-    """Run a task on a worker, until somebody puts its key among the unwanted."""
+def _run(task: Task, key: str, release: str) -> list[Receipt]:
+    """Run a task on a worker, until somebody puts its key among the unwanted.
+
+    WrongWorker if this worker is not of the `release` that the service is of.
+    """
+    if release != digest():
+        raise WrongWorker("the task came to a worker of another version")
     try:
         return run_task(task, lambda: key in _unwanted)
     finally:
@@ -176,3 +345,9 @@ def _outcome(future: Future) -> Outcome:
     except Exception as error:
         return error
     return receipts
+
+
+def _processes(cluster: Cluster | None) -> list[int]:
+    """Return the worker processes of a cluster that runs as children of this process."""
+    workers = getattr(cluster, "workers", None) or {}
+    return [pid for nanny in workers.values() if isinstance(pid := getattr(nanny, "pid", 0), int)]

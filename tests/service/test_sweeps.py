@@ -105,5 +105,5 @@ def test_settings_come_from_the_environment(monkeypatch, tmp_path):
     monkeypatch.setenv("DELOCAL_CLUSTER__KIND", "address")
     settings = Settings()
     assert (settings.data, settings.cluster.kind) == (tmp_path, "address")
-    with pytest.raises(ValueError, match=r"needs cluster\.address, such as tcp://host:8786"):
+    with pytest.raises(ValueError, match=r"needs cluster\.address, such as tls://host:8786"):
         make_executor(settings.cluster)

@@ -13,6 +13,7 @@ import pytest
 from delocal.physics.models import load_models
 from delocal.workers.block import Task
 from delocal.workers.careful import WorkerDied
+from delocal.workers.clusters.spec import ClusterSpec
 from delocal.workers.dask import DaskExecutor
 from delocal.workers.grid import Dimension, Exclusion, Grid
 from delocal.workers.local import run_plan
@@ -41,7 +42,7 @@ def wait_until_gone(before):
 @pytest.fixture(scope="module")
 def executor():
     before = children()
-    cluster = DaskExecutor(workers=2)
+    cluster = DaskExecutor(ClusterSpec(workers=2))
     yield cluster
     cluster.close()
     wait_until_gone(before)
@@ -175,7 +176,7 @@ def open_files(process):
 
 def test_closing_gives_up_what_still_runs_and_leaves_no_process(plan, tmp_path):
     before, calls = children(), []
-    executor = DaskExecutor(workers=1)
+    executor = DaskExecutor(ClusterSpec(workers=1))
     assert len(children() - before) >= 1
     executor.submit(hang(tmp_path / "pipe", plan), lambda task, outcome: calls.append(outcome))
     end = wait_for_reader(tmp_path / "pipe")

@@ -1,0 +1,1 @@
+"""Clusters of workers: each kind is a file of this folder, and one setting chooses it."""

@@ -1,0 +1,145 @@
+"""Schedulers and workers as processes, certificates, and a plan whose bytes are known."""
+
+import contextlib
+import os
+import queue
+import signal
+import socket
+import subprocess
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from delocal.physics.models import load_models
+from delocal.workers.block import Task
+from delocal.workers.clusters.processes import environment, scheduler_command, worker_command
+from delocal.workers.grid import Dimension, Grid
+from delocal.workers.local import run_plan
+from delocal.workers.store import SweepStore
+
+PATIENCE = 60
+ROOT = Path(__file__).parents[3]
+
+
+def children():
+    """Return our processes, but for Python's own tracker of shared memory, which stays."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):
+            if not any("resource_tracker" in word for word in process.cmdline()):
+                found.add(process.pid)
+    return found
+
+
+@pytest.fixture
+def eventually():
+    """Return a function that waits until a condition holds."""
+
+    def wait(condition, patience=PATIENCE):
+        end = time.monotonic() + patience
+        while not (found := condition()):
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.02)
+        return found
+
+    return wait
+
+
+@pytest.fixture
+def nothing_left(eventually):
+    """Check that no process is left behind."""
+    before = children()
+    yield
+    eventually(lambda: children() <= before)
+
+
+@pytest.fixture
+def spawn(nothing_left, tmp_path):
+    """Return a function that starts a command, in a session of its own, ended after the test."""
+    started = []
+
+    def start(command, *, tls=None, **more):
+        env = {**os.environ, **environment(tls), "PYTHONPATH": str(ROOT), **more}
+        with open(tmp_path / f"process-{len(started)}.log", "wb") as log:
+            process = subprocess.Popen(command, env=env, stderr=log, start_new_session=True)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+@pytest.fixture
+def unused_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+@pytest.fixture
+def start_scheduler(spawn, eventually):
+    """Return a function that starts a scheduler and returns its address and process."""
+
+    def start(tls=None):
+        with socket.socket() as probe:
+            probe.bind(("127.0.0.1", 0))
+            port = probe.getsockname()[1]
+        process = spawn(scheduler_command("127.0.0.1", port, tls), tls=tls)
+        eventually(lambda: listens(port))
+        return f"{'tls' if tls else 'tcp'}://127.0.0.1:{port}", process
+
+    return start
+
+
+@pytest.fixture
+def start_worker(spawn):
+    """Return a function that starts workers for a scheduler."""
+
+    def start(address, tls=None, workers=1, arguments=(), **more):
+        return spawn([*worker_command(address, workers, tls, **more), *arguments], tls=tls)
+
+    return start
+
+
+def listens(port):
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+@pytest.fixture
+def plan(plan_of):
+    axes = (
+        Dimension("alpha", {"alpha": (2.5, 3.0, 7.0), "beta": (2.5, 3.0, 3.5)}),
+        Dimension("T", {"T": tuple(10.0**-n for n in range(2, 8))}),
+    )
+    return plan_of(load_models()["scaling"], Grid(axes, {"W": 1.0, "d": 2.0}), 2, {})
+
+
+@pytest.fixture
+def store(plan, tmp_path):
+    created = SweepStore(tmp_path / "sweep")
+    created.create(plan)
+    return created
+
+
+@pytest.fixture
+def sweep(plan, store, tmp_path, contents):
+    """Return a function that runs a plan, a task for each block, and checks every byte."""
+
+    def run(executor):
+        outcomes = queue.Queue()
+        blocks = list(plan.part("scaling").blocks)
+        for block in blocks:
+            task = Task(str(store.root), plan.digest, "scaling", (block,))
+            executor.submit(task, lambda *outcome: outcomes.put(outcome))
+        found = [outcomes.get(timeout=PATIENCE)[1] for _ in blocks]
+        assert sorted(receipts[0].block for receipts in found) == blocks
+        alone = run_plan(plan, tmp_path / "alone")
+        assert contents(store, "scaling") == contents(alone, "scaling")
+
+    return run
