@@ -13,17 +13,6 @@ from delocal.service.settings import ClusterSettings, Service, Settings
 from tests.service.test_audit_and_quotas import request
 
 
-@pytest.fixture(autouse=True)
-def restored():
-    """Put logging back as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    root.handlers[:], root.level = handlers, level
-
-
 def lines(stream):
     return [json.loads(line) for line in stream.getvalue().splitlines()]
 
