@@ -1,4 +1,4 @@
-"""A small model of every feature a model may have, put in place of the real ones; logs as before."""
+"""A small model of every feature a model may have, for tests; and logging as it was before."""
 
 import logging
 
