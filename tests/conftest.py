@@ -1,7 +1,10 @@
-"""A small model of every feature a model may have, put in place of the real ones."""
+"""A small model of every feature a model may have, for tests; and logging as it was before."""
+
+import logging
 
 import numpy as np
 import pytest
+import structlog
 import xarray as xr
 
 from delocal.physics.model import STATUS, Model, Option, Parameter, Status, Variable
@@ -88,3 +91,15 @@ def certificates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     make_certificates(folder)
     return folder
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """Put logging back: a command of a service configures it for the whole process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    if structlog.is_configured() or root.handlers != handlers:
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+        root.handlers[:], root.level = handlers, level
