@@ -190,13 +190,11 @@ class Dispatcher:
             plan = self.store(sweep_id).plan
             for part in plan.parts:
                 model_of(part)  # ValueError if this installation has another version
-            number = self._blocks_per_task(plan)
         except (ValueError, KeyError, OSError) as error:
-            if isinstance(error, ClusterLost):
-                raise
             log.error("sweep cannot be run", sweep=sweep_id, error=str(error))
             self._ledger.fail(sweep_id, str(error))
             return False
+        number = self._blocks_per_task(plan)
         lease = self._ledger.lease(sweep_id, self.owner, number, time.time() + LEASE_SECONDS)
         if lease is None:
             return False
