@@ -147,5 +147,7 @@ class RefineRequest(BaseModel):
         if self.target == CHANGE and variable.dtype != "float64":
             return None
         if isinstance(self.target, str):
-            return f"{QUOTE.repr(self.target)} is not a number; give the one {variable.name} crosses"
+            return (
+                f"{QUOTE.repr(self.target)} is not a number; give the one {variable.name} crosses"
+            )
         return None

@@ -4,7 +4,8 @@ An estimate is above or below the target only if it differs from it by more than
 errors. The bracket between two clear points is bisected until it is narrow enough, or until its
 middle is not clear: then the noise, and no longer the bracket, says how well the crossing is known.
 That middle chose itself by its own noise, so that it is left out: a line through two new points,
-one on each side of it, gives the crossing and its standard error.
+one on each side of it, has the slope and a first crossing. A third new point there is close enough
+for the curve to be the line, and gives the crossing and its standard error.
 """
 
 from __future__ import annotations
@@ -121,7 +122,8 @@ class NoisySearch:
         half = CLEAR * middle.stderr * abs((u_b - u_a) / (b.y - a.y))
         best: tuple[Point, Point] | None = None
         while len(self.seen) + 2 <= self.refinement.max_points:
-            p, q = self._at(self._beside(u - half, -1)), self._at(self._beside(u + half, 1))
+            p = self._at(self._nearest(u - half, math.floor))
+            q = self._at(self._nearest(u + half, math.ceil))
             if p.side(self.target) is None or q.side(self.target) is None:
                 return Outcome.UNDEFINED, None
             rise, noise = abs(q.y - p.y), math.hypot(p.stderr, q.stderr)
@@ -135,11 +137,11 @@ class NoisySearch:
                 return Outcome.WITHIN_ERROR, (p, q)
         return Outcome.MAX_POINTS, best or (a, b)
 
-    def _beside(self, u: float, way: int) -> float:
-        """Return a value of the parameter, within those given; a whole one on its outer side."""
+    def _nearest(self, u: float, whole: Callable[[float], float] = round) -> float:
+        """Return a value of the parameter, within those given, and a whole one if need be."""
         x = float(self.refinement.off_scale(np.asarray(u)))
         if self.integer:
-            x = math.floor(x) if way < 0 else math.ceil(x)
+            x = whole(x)
         return float(np.clip(x, self.refinement.points[0], self.refinement.points[-1]))
 
     def _is_all(self, p: Point, q: Point) -> bool:
@@ -159,13 +161,20 @@ class NoisySearch:
         return float(self.refinement.on_scale(np.asarray(x)))
 
     def _crossing(self, p: Point, q: Point) -> tuple[float, float]:
-        """Return where the line through two points crosses the target, and its standard error."""
+        """Return where the curve crosses the target by the line p q, and the standard error."""
         u_p, u_q = self._on_scale(p.x), self._on_scale(q.x)
         slope = (q.y - p.y) / (u_q - u_p)
         share = (self.target - p.y) / (q.y - p.y)
-        x = float(self.refinement.off_scale(np.asarray(u_p + share * (u_q - u_p))))
-        stderr = math.hypot((1 - share) * p.stderr, share * q.stderr) / abs(slope)
-        return x, stderr * (x if self.refinement.scale == "log" else 1.0)
+        u, stderr = u_p + share * (u_q - u_p), math.hypot((1 - share) * p.stderr, share * q.stderr)
+        if len(self.seen) < self.refinement.max_points:
+            third = self._at(self._nearest(u))
+            if third.side(self.target) is not None:
+                u = self._on_scale(third.x) - (third.y - self.target) / slope
+                stderr = max(stderr, third.stderr)
+        if stderr == 0.0:  # equal replicas say nothing of their error; those elsewhere do
+            stderr = max(point.stderr for point in self.seen.values())
+        x = float(self.refinement.off_scale(np.asarray(u)))
+        return x, stderr / abs(slope) * (x if self.refinement.scale == "log" else 1.0)
 
     def _found(
         self,

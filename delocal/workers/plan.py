@@ -70,7 +70,7 @@ class Part:
         return -(-self.sampling.replicas // self.block_shape[-1])
 
     def rounds(self) -> Iterator[range]:
-        """Yield the batches of replicas of the first cells to begin with, then as many again, ..."""
+        """Yield the batches of the first cells in rounds, each as many as there were before."""
         done, wanted = 0, self.first_batches
         while done < self.batches:
             yield range(done, wanted)

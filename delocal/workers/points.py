@@ -87,6 +87,8 @@ def _sample(
     for batches in replicas.rounds():
         for batch in batches:
             evaluated = evaluate_replicas(replicas, batch, cancelled)
+            if cancelled():  # a replica that was told to stop may have given a number
+                raise Cancelled
             failures.extend(evaluated.failures)
             for name, values in evaluated.arrays.items():
                 stored[name][replicas.blocks.box(batch)] = values

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from delocal.physics.model import STATUS, Model, Variable
 
 CHANGE = "change"  # the target that is reached wherever the variable takes another value
-NEAR = 2  # points set on both sides of a noisy crossing, at least
+NEAR = 3  # points set near a noisy crossing, at least
 
 Floats = NDArray[np.float64]
 

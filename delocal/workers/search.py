@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from delocal.workers.refinement import CHANGE, Outcome, Refinement
 
 KAPPA_1, KAPPA_2 = 0.2, 2.0  # how far a step of ITP is moved towards the middle
+ROUNDED = 0.999  # of the tolerance is aimed at, so that rounding costs no step
 SPARE = 1  # steps that it may take beyond those of bisection
 
 Floats = NDArray[np.float64]
@@ -43,10 +44,8 @@ class Search:
             return values
         if isinstance(target, str):
             assert self.flags is not None
-            sides = values == self.flags[target]
-        else:
-            sides = values >= target
-        return np.where(np.isnan(values), np.nan, sides)
+            return np.where(np.isnan(values), np.nan, values == self.flags[target])
+        return np.sign(values - target)
 
     def between(self, bracket: Bracket, which: Indices) -> Floats:
         """Return the next point of some cells."""
@@ -84,12 +83,14 @@ class Bracket:
     radius: Floats
 
     @classmethod
-    def of(cls, search: Search, ends: tuple[Floats, Floats], values: tuple[Floats, Floats]) -> Bracket:
+    def of(
+        cls, search: Search, ends: tuple[Floats, Floats], values: tuple[Floats, Floats]
+    ) -> Bracket:
         """Return brackets at the start."""
         refinement = search.refinement
         width = refinement.on_scale(ends[1]) - refinement.on_scale(ends[0])
         tolerance = refinement.tolerance
-        least = np.log1p(tolerance) if refinement.scale == "log" else tolerance
+        least = ROUNDED * (np.log1p(tolerance) if refinement.scale == "log" else tolerance)
         halvings = np.ceil(np.log2(np.maximum(width / least, 1.0)))
         return cls(*ends, *values, width, least / 2 * 2.0 ** (halvings + SPARE))
 
