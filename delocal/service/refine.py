@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
+from numbers import Real
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
@@ -17,7 +19,12 @@ MAX_POINTS = 10_000
 
 
 def _as_target(value: Any) -> Any:
-    return value if isinstance(value, str) else plain_number(value)
+    if isinstance(value, str):
+        return value
+    number = plain_number(value)
+    if not isinstance(number, Real) or not math.isfinite(number):
+        raise ValueError(f"{QUOTE.repr(value)} is neither a finite number nor a name")
+    return float(number)
 
 
 Target = Annotated[float | str, BeforeValidator(_as_target)]
@@ -61,12 +68,11 @@ class RefineRequest(BaseModel):
 
     def _refinement(self, axes: Mapping[str, Axis], model: Model) -> Refinement:
         followers = {name for name, axis in axes.items() if axis.like == self.along}
-        number = self.target if isinstance(self.target, str) else float(self.target)
         return Refinement(
             self.variable,
             self.along,
             tuple(sorted(axes[self.along].values())),
-            number,
+            self.target,
             self.tolerance,
             self._scale(axes[self.along]),
             self.max_points,

@@ -103,7 +103,9 @@ class NoisySearch:
                 return a, b, Outcome.FOUND, (a, b)
             if len(self.seen) >= self.refinement.max_points:
                 return a, b, Outcome.MAX_POINTS, (a, b)
-            middle = self._at(self._inside(self.refinement.middle(*self._ends(a, b)), a, b))
+            middle = self._at(self._before(b, a, b))
+            if middle.side(self.target) is None and len(self.seen) < self.refinement.max_points:
+                middle = self._at(self._before(middle, a, b))  # it may be one point only
             side = middle.side(self.target)
             if side is None:
                 return a, b, Outcome.UNDEFINED, None
@@ -150,8 +152,10 @@ class NoisySearch:
     def _narrow(self, a: Point, b: Point) -> bool:
         return bool(self.refinement.narrow(*self._ends(a, b), self.integer))
 
-    def _inside(self, x: np.ndarray, a: Point, b: Point) -> float:
-        return float(self.refinement.inside(x, *self._ends(a, b), self.integer))
+    def _before(self, point: Point, a: Point, b: Point) -> float:
+        """Return the middle of a and a point, strictly between a and b."""
+        middle = self.refinement.middle(*self._ends(a, point))
+        return float(self.refinement.inside(middle, *self._ends(a, b), self.integer))
 
     @staticmethod
     def _ends(a: Point, b: Point) -> tuple[np.ndarray, np.ndarray]:

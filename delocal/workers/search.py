@@ -56,6 +56,11 @@ class Search:
             x = refinement.off_scale(self._itp(bracket, which, refinement.target))
         return refinement.inside(x, a, b, self.integer)
 
+    def before(self, x: Floats, bracket: Bracket, which: Indices) -> Floats:
+        """Return points between the lower ends of some brackets and x."""
+        a, b = bracket.a[which], bracket.b[which]
+        return self.refinement.inside(self.refinement.middle(a, x), a, b, self.integer)
+
     def _itp(self, bracket: Bracket, which: Indices, target: float) -> Floats:
         """Return where ITP divides brackets: interpolate, truncate, project (Oliveira, Sec. 2)."""
         a, b = (self.refinement.on_scale(x[which]) for x in (bracket.a, bracket.b))
@@ -167,6 +172,12 @@ def _divide(
         x = search.between(bracket, active)
         y = function(x, active)
         evaluations[active] += 1
+        hole = np.isnan(y) & (evaluations[active] < refinement.max_points)
+        if hole.any():  # it may be one point only, such as the transition itself
+            which = active[hole]
+            x[hole] = search.before(x[hole], bracket, which)
+            y[hole] = function(x[hole], which)
+            evaluations[which] += 1
         known = ~np.isnan(y)
         outcome[active[~known]] = Outcome.UNDEFINED
         active, x, y = active[known], x[known], y[known]

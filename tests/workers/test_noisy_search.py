@@ -132,6 +132,19 @@ def test_what_has_no_value_is_undefined():
     assert np.isnan(middle["refined"])
 
 
+def test_one_point_without_a_value_is_stepped_around():
+    around = replace(LINEAR, target=0.43)
+    found = search(lambda x: np.nan if x == 0.5 else x, around)
+    assert found["outcome"] == Outcome.WITHIN_ERROR
+    assert found["refined"] == pytest.approx(0.43, abs=5 * found["refined_stderr"])
+
+
+def test_a_whole_parameter_without_a_value_between_neighbours_is_undefined():
+    whole = Refinement("y", "n", (1.0, 3.0), 2.0, 1e-9, "linear", 100)
+    found = search(lambda x: np.nan if x == 2 else 10 * x - 18, whole, integer=True)
+    assert found["outcome"] == Outcome.UNDEFINED
+
+
 def test_the_number_of_points_is_limited():
     few = replace(LOG, max_points=5)
     for seed in range(20):

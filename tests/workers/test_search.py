@@ -155,6 +155,13 @@ def test_what_has_no_value_is_undefined():
     assert (inside["upper"] - inside["lower"] < 1).any()  # the bracket so far is kept
 
 
+def test_one_point_without_a_value_is_stepped_around():
+    grid = replace(LINEAR, points=(0.0, 2.0), target=CHANGE)
+    found = search(lambda x, root: np.where(x == root, np.nan, x > root), np.array([1.0]), grid)
+    assert found["outcome"] == Outcome.FOUND
+    assert found["refined"] == pytest.approx(1.0, abs=1e-9)
+
+
 def test_the_number_of_points_is_limited():
     few = replace(LINEAR, max_points=7)
     found = search(CURVES["jump"], ROOTS, few)
