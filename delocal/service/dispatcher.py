@@ -230,7 +230,7 @@ class Dispatcher:
                 cell = self._ledger.seconds_per_cell(part.model, part.version)
                 if cell is None:
                     return None
-                found.append(cell * part.grid.size / len(part.blocks))
+                found.append(cell * part.evaluations * part.grid.size / len(part.blocks))
         return max(found)
 
     def _settle_failure(self, lease: Lease, error: BaseException) -> None:

@@ -204,6 +204,7 @@ class Sweeps:
     def _seconds(self, plan: Plan) -> float:
         return sum(
             part.grid.size
+            * part.evaluations
             * (part.first_batches / part.batches)
             * (
                 self.ledger.seconds_per_cell(part.model, part.version)
@@ -214,7 +215,7 @@ class Sweeps:
         )
 
     def _is_light(self, plan: Plan) -> bool:
-        if any(part.role != "cells" for part in plan.parts):
+        if any(part.role not in ("cells", "refined") for part in plan.parts):
             return False
         number = sum(len(part.blocks) for part in plan.parts)
         return number <= INLINE_BLOCKS and self._seconds(plan) < INLINE_SECONDS
