@@ -284,19 +284,19 @@ class SweepRequest(BaseModel):
 
     def _options(self, model: Model, problems: list[Problem]) -> dict[str, Any]:
         options = default_options(model)
-        choices = {option.name: option.choices for option in model.options}
+        known = {option.name: option for option in model.options}
         for name, value in self.options.get(model.name, {}).items():
             field = f"options.{model.name}.{name}"
-            if name not in choices:
+            if name not in known:
                 message = (
-                    f"model {model.name!r} has no option {name!r}; {did_you_mean(name, choices)}"
+                    f"model {model.name!r} has no option {name!r}; {did_you_mean(name, known)}"
                 )
                 problems.append(Problem(field, message))
-            elif value not in choices[name]:
-                allowed = ", ".join(map(str, choices[name]))
-                problems.append(Problem(field, f"{QUOTE.repr(value)} is not one of {allowed}"))
-            else:
-                options[name] = choices[name][choices[name].index(value)]
+                continue
+            try:
+                options[name] = known[name].accept(value)
+            except ValueError as error:
+                problems.append(Problem(field, str(error)))
         return options
 
     def _grid(self, models: list[Model], max_cells: int, problems: list[Problem]) -> Grid:

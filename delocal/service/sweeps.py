@@ -256,7 +256,12 @@ def describe_models() -> list[dict[str, Any]]:
                 for v in model.variables
             ],
             "options": [
-                {"name": o.name, "choices": list(o.choices), "description": o.description}
+                {
+                    "name": o.name,
+                    "choices": list(o.choices),
+                    "or": o.form or None,
+                    "description": o.description,
+                }
                 for o in model.options
             ],
         }
