@@ -18,7 +18,8 @@ from rich.table import Column, Table
 from delocal.service.errors import DelocalError, RequestError
 from delocal.service.ledger import SweepRecord
 from delocal.service.request import SweepRequest
-from delocal.workers.store import Receipt
+from delocal.workers.storage import within
+from delocal.workers.store import DATA, Receipt
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -64,7 +65,9 @@ def serve(
 @app.command()
 def run(
     request: RequestFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="folder that keeps the sweep")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="folder that keeps the sweep, or s3://...")
+    ],
     as_json: Json = False,
 ) -> None:
     """Compute a sweep in this process, without a service; a sweep begun there goes on."""
@@ -82,7 +85,7 @@ def run(
 
         run_here(parsed, output, progress=count)
     told = {"id": plan.sweep_id, "state": "done", "cells": {"total": plan.cells, **cells}}
-    _tell_status(as_json, {**told, "path": str(output / "data.zarr")})
+    _tell_status(as_json, {**told, "path": within(output, DATA)})
 
 
 @app.command()

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -26,7 +25,7 @@ from delocal.service.errors import (
 )
 from delocal.service.request import SweepRequest
 from delocal.service.states import SweepState
-from delocal.workers.zarr_format import chunk_name
+from delocal.workers.zarr_format import chunk_names
 
 ERRORS: dict[int, type[DelocalError]] = {
     404: NotFound,
@@ -223,7 +222,7 @@ class RemoteSweep:
         for name, document in members.items():
             (target / name).mkdir(parents=True, exist_ok=True)
             (target / name / "zarr.json").write_bytes(self._get(f"{name}/zarr.json"))
-            for chunk in _chunk_names(document) if document["node_type"] == "array" else ():
+            for chunk in chunk_names(document) if document["node_type"] == "array" else ():
                 found = self._client.get_bytes(f"{self._path}/zarr/{name}/{chunk}")
                 if found is not None:
                     (target / name / chunk).write_bytes(found)
@@ -235,13 +234,6 @@ class RemoteSweep:
         if found is None:
             raise NotFound(f"no {document} in the store of sweep {self.id}")
         return found
-
-
-def _chunk_names(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the file name of each chunk of an array."""
-    chunks = document["chunk_grid"]["configuration"]["chunk_shape"]
-    counts = [-(-n // c) for n, c in zip(document["shape"], chunks, strict=True)]
-    return map(chunk_name, itertools.product(*map(range, counts)))
 
 
 def _error(response: httpx2.Response) -> Exception:

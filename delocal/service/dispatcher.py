@@ -18,6 +18,7 @@ from delocal.workers.block import Task, store_failed_block
 from delocal.workers.evaluated import failure_of
 from delocal.workers.local import ClusterLost, Executor, Outcome
 from delocal.workers.plan import Part, Plan, model_of
+from delocal.workers.storage import within
 from delocal.workers.store import Receipt, SweepStore
 
 log = structlog.get_logger()
@@ -38,11 +39,11 @@ class Dispatcher:
     the ledger, and is taken up again when the lease runs out.
     """
 
-    def __init__(self, ledger: Ledger, executor: Executor, sweeps_folder: Path) -> None:
+    def __init__(self, ledger: Ledger, executor: Executor, place: str | Path) -> None:
         self.owner = uuid.uuid4().hex
         self._ledger = ledger
         self._executor = executor
-        self._folder = sweeps_folder
+        self._place = place
         self._stores: dict[str, SweepStore] = {}
         self._outcomes: queue.Queue[tuple[Lease, Outcome] | None] = queue.Queue()
         self._in_flight: Counter[str] = Counter()  # tasks by sweep
@@ -78,7 +79,7 @@ class Dispatcher:
         """Return the store of a sweep."""
         kept = self._stores.get(sweep_id)
         if kept is None:
-            store = SweepStore(self._folder / sweep_id)
+            store = SweepStore(within(self._place, sweep_id))
             if not store.exists():
                 return store
             if len(self._stores) >= STORES_KEPT:
@@ -154,7 +155,7 @@ class Dispatcher:
         """Ask tasks to end whose sweep was cancelled, by whichever service."""
         unwanted = self._in_flight.keys() - set(active)
         for sweep_id in unwanted - self._told:
-            self._executor.cancel(str(self.store(sweep_id).root.resolve()))
+            self._executor.cancel(self.store(sweep_id).location)
         self._told = unwanted
 
     def _submit_one(self, sweep_id: str) -> bool:
@@ -172,8 +173,7 @@ class Dispatcher:
             return False
         self._in_flight[sweep_id] += 1
         try:
-            root = str(self.store(sweep_id).root.resolve())
-            task = Task(root, plan.digest, lease.model, lease.blocks)
+            task = Task(self.store(sweep_id).location, plan.digest, lease.model, lease.blocks)
             self._executor.submit(task, lambda _, outcome: self._outcomes.put((lease, outcome)))
         except Exception as error:  # it was not sent: the blocks go back
             self._outcomes.put((lease, error))

@@ -40,11 +40,16 @@ class Settings(BaseSettings):
         env_prefix="DELOCAL_", env_nested_delimiter="__", extra="forbid"
     )
 
-    data: Path = Field(default=Path("delocal-data"), description="folder of sweeps and ledger")
+    data: Path = Field(default=Path("delocal-data"), description="folder of ledger and sweeps")
     database_url: str | None = Field(
         default=None, description="SQLAlchemy URL of the ledger; SQLite in the data folder"
     )
     cluster: ClusterSettings = ClusterSettings()
+    sweeps: str | None = Field(
+        default=None,
+        description="where datasets lie: a folder that workers see, or s3://bucket/prefix; "
+        "`sweeps` in the data folder",
+    )
     max_cells: int = Field(default=MAX_CELLS, ge=1, description="cells of one sweep at most")
 
 
@@ -53,12 +58,13 @@ class Service:
 
     def __init__(self, settings: Settings) -> None:
         folder = settings.data.resolve()
-        (folder / "sweeps").mkdir(parents=True, exist_ok=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        self.place = settings.sweeps or str(folder / "sweeps")
         self.settings = settings
         self.stopping = threading.Event()  # whoever answers without end looks at it
         self.ledger = Ledger(settings.database_url or f"sqlite:///{folder / 'ledger.sqlite'}")
         self.executor = make_executor(settings.cluster)
-        self.dispatcher = Dispatcher(self.ledger, self.executor, folder / "sweeps")
+        self.dispatcher = Dispatcher(self.ledger, self.executor, self.place)
         self.sweeps = Sweeps(self.ledger, self.dispatcher, settings.max_cells)
         self.datasets = OpenDatasets()
         self.dispatcher.start()

@@ -158,7 +158,7 @@ class Sweeps:
     def _run_here(self, plan: Plan, store: SweepStore) -> None:
         for part in plan.parts:
             lease = Lease(plan.sweep_id, part.name, tuple(part.blocks))
-            task = Task(str(store.root.resolve()), plan.digest, part.name, lease.blocks)
+            task = Task(store.location, plan.digest, part.name, lease.blocks)
             self._dispatcher.settle(lease, outcome_of(task))
 
 

@@ -6,7 +6,6 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,7 +32,10 @@ SEGMENT_SECONDS = 0.05  # between two looks at whether anybody still wants it
 
 @dataclass(frozen=True)
 class Task:
-    """Some blocks of one model of one sweep: what is sent to a worker, a few hundred bytes."""
+    """Some blocks of one model of one sweep: what is sent to a worker, a few hundred bytes.
+
+    The root is where any worker finds the store: a path, or ``s3://bucket/prefix``.
+    """
 
     root: str
     digest: str
@@ -46,8 +48,7 @@ def run_task(task: Task, cancelled: CancelToken = never) -> list[Receipt]:
 
     The receipts of a task that was cancelled are fewer than its blocks.
     """
-    created = (Path(task.root) / "plan.json").stat().st_mtime_ns
-    store = _store(task.root, task.digest, created)
+    store = _store(task.root, task.digest, SweepStore(task.root).version)
     receipts: list[Receipt] = []
     try:
         for block in task.blocks:
@@ -186,9 +187,9 @@ def _cell_by_cell(
 
 
 @lru_cache(maxsize=8)
-def _store(root: str, digest: str, created: int) -> SweepStore:
-    """Open a store once; one that was created anew in the same folder is another store."""
-    store = SweepStore(Path(root))
+def _store(root: str, digest: str, version: str | None) -> SweepStore:
+    """Open a store once; one that was created anew in the same place is another store."""
+    store = SweepStore(root)
     if store.plan.digest != digest:
         raise ValueError(f"the plan of {root} is not the one that the task was made for")
     return store
