@@ -16,6 +16,7 @@ import xarray as xr
 from delocal.service.errors import (
     Conflict,
     DelocalError,
+    NoRoom,
     NotFound,
     NotReady,
     Problem,
@@ -33,6 +34,7 @@ ERRORS: dict[int, type[DelocalError]] = {
     413: TooLarge,
     422: SelectionError,
     503: NotReady,
+    507: NoRoom,
 }
 POLL_SECONDS = 0.1
 
@@ -96,6 +98,10 @@ class Client:
         """Ask for what the path says, without content; errors as in `get`."""
         return self._answer("POST", path)
 
+    def delete(self, path: str) -> Any:
+        """Delete what the path says; errors as in `get`."""
+        return self._answer("DELETE", path)
+
     def get_bytes(self, path: str) -> bytes | None:
         """Return the content under `path`, or None if there is nothing."""
         response = self._send("GET", path)
@@ -123,7 +129,7 @@ class Client:
         response = self._send(method, path, **content)
         if response.is_error:
             raise _error(response)
-        return response.json()
+        return response.json() if response.content else None
 
     def _send(self, method: str, path: str, **content: Any) -> httpx2.Response:
         try:
@@ -173,6 +179,20 @@ class RemoteSweep:
         """Compute again what failed or was cancelled. Conflict if there is nothing of the kind."""
         self._client.post(f"{self._path}:retry")
         return self
+
+    def delete(self) -> RemoteSweep:
+        """Put the sweep into the trash. Conflict if it has not ended."""
+        self._client.delete(self._path)
+        return self
+
+    def restore(self) -> RemoteSweep:
+        """Take the sweep out of the trash. Conflict if it is not in there."""
+        self._client.post(f"{self._path}:restore")
+        return self
+
+    def purge(self) -> None:
+        """Remove the sweep for good. Conflict if it is not in the trash."""
+        self._client.post(f"{self._path}:purge")
 
     def wait(
         self,

@@ -14,6 +14,7 @@ from delocal.api.schemas import ProblemDetail
 from delocal.service.errors import (
     Conflict,
     DelocalError,
+    NoRoom,
     NotFound,
     NotReady,
     Problem,
@@ -21,6 +22,7 @@ from delocal.service.errors import (
     SelectionError,
     TooLarge,
 )
+from delocal.workers.storage import out_of_room
 
 log = structlog.get_logger()
 
@@ -32,6 +34,7 @@ STATUS: dict[type[DelocalError], tuple[int, str]] = {
     NotFound: (404, "Not found"),
     NotReady: (503, "Not ready"),
     Conflict: (409, "The sweep is in no state for that"),
+    NoRoom: (507, "No room to store that"),
 }
 
 
@@ -60,6 +63,13 @@ def install(app: FastAPI) -> None:
         status, title = STATUS[type(error)]
         problems = error.problems if isinstance(error, RequestError) else None
         return problem(status, title, str(error), problems)
+
+    @app.exception_handler(OSError)
+    def _disk(request: Request, error: OSError) -> Response:
+        if not out_of_room(error):
+            return _unexpected(request, error)
+        advice = f"{error}. Make room there, and ask again: nothing is lost"
+        return problem(*STATUS[NoRoom], advice)
 
     @app.exception_handler(RequestValidationError)
     def _validation(_: Request, error: RequestValidationError) -> Response:

@@ -22,6 +22,9 @@ class SweepStatus(BaseModel):
     cells: dict[str, int] = Field(description="number of cells by status, and their `total`")
     blocks: dict[str, int] = Field(description="`done` and `total`")
     core_seconds: float = Field(description="spent so far")
+    paused: str | None = Field(
+        description="why nothing can be stored at present; it goes on by itself"
+    )
     created: datetime
     finished: datetime | None
     request: dict[str, Any]
@@ -39,6 +42,7 @@ class SweepStatus(BaseModel):
             cells={"total": record.cells, **record.counts},
             blocks={"total": record.blocks, "done": record.blocks_done},
             core_seconds=record.seconds,
+            paused=None if record.state.ended else record.paused,
             created=datetime.fromtimestamp(record.created, UTC),
             finished=datetime.fromtimestamp(record.finished, UTC) if record.finished else None,
             request=record.request,

@@ -14,11 +14,12 @@ from pathlib import Path
 import structlog
 
 from delocal.service.ledger import Lease, Ledger
+from delocal.service.room import pause, resume
 from delocal.workers.block import Task, store_failed_block
 from delocal.workers.evaluated import failure_of
 from delocal.workers.local import ClusterLost, Executor, Outcome
 from delocal.workers.plan import Part, Plan, model_of
-from delocal.workers.storage import within
+from delocal.workers.storage import out_of_room, within
 from delocal.workers.store import Receipt, SweepStore
 
 log = structlog.get_logger()
@@ -28,6 +29,7 @@ TASKS_PER_SLOT = 3  # in flight: enough to keep a worker busy, few enough to sta
 ATTEMPTS = 3  # then a block is stored as failed
 LEASE_SECONDS = 10.0  # after a crash, another service waits this long
 RENEW_SECONDS = 2.0
+PAUSE_SECONDS = 5.0  # a disk that was full is looked at again
 STORES_KEPT = 256  # plans kept in memory, each with its axes
 
 
@@ -47,6 +49,7 @@ class Dispatcher:
         self._stores: dict[str, SweepStore] = {}
         self._outcomes: queue.Queue[tuple[Lease, Outcome] | None] = queue.Queue()
         self._in_flight: Counter[str] = Counter()  # tasks by sweep
+        self._paused: dict[str, float] = {}  # sweeps without room: when to look again
         self._told: set[str] = set()  # sweeps whose tasks were asked to end
         self._renewed = 0.0
         self._turn: deque[str] = deque()
@@ -88,6 +91,10 @@ class Dispatcher:
             return store
         return kept
 
+    def forget(self, sweep_id: str) -> None:
+        """Forget a store that is no longer in its place."""
+        self._stores.pop(sweep_id, None)
+
     def settle(self, lease: Lease, outcome: Outcome) -> None:
         """Enter what became of a task into the ledger."""
         if isinstance(outcome, BaseException):
@@ -98,6 +105,10 @@ class Dispatcher:
         for block in set(lease.blocks) - {receipt.block for receipt in outcome}:  # cancelled
             self._ledger.release(lease.sweep_id, self.owner, lease.model, block, counts=False)
         record = self._ledger.sweep(lease.sweep_id)
+        if outcome:
+            self._paused.pop(lease.sweep_id, None)
+        if outcome and record is not None and record.paused:
+            resume(self._ledger, lease.sweep_id)
         if record is not None and record.state.ended:
             self.store(lease.sweep_id).remove_leftovers()
 
@@ -108,9 +119,12 @@ class Dispatcher:
             except ClusterLost as error:
                 log.warning("no cluster; trying again", error=str(error))
                 self._stopping.wait(1.0)
-            except Exception:
+            except Exception as error:
                 # The ledger may be locked or its disk full for a while; nothing is lost by waiting.
-                log.exception("dispatcher step failed; trying again")
+                if out_of_room(error):
+                    log.warning("no room; trying again", error=str(error))
+                else:
+                    log.exception("dispatcher step failed; trying again")
                 self._stopping.wait(1.0)
 
     def _step(self) -> None:
@@ -158,7 +172,19 @@ class Dispatcher:
             self._executor.cancel(self.store(sweep_id).location)
         self._told = unwanted
 
+    def _has_room(self, sweep_id: str) -> bool:
+        """Whether blocks of a sweep can be stored; after a pause one task must show it first."""
+        again = self._paused.get(sweep_id)
+        if again is None:
+            return True
+        if time.monotonic() < again or self._in_flight[sweep_id]:
+            return False
+        self._paused[sweep_id] = time.monotonic() + PAUSE_SECONDS
+        return self.store(sweep_id).has_room()
+
     def _submit_one(self, sweep_id: str) -> bool:
+        if not self._has_room(sweep_id):
+            return False
         try:
             plan = self.store(sweep_id).plan
             number = self._blocks_per_task(plan)
@@ -202,15 +228,19 @@ class Dispatcher:
         """Give the blocks of a failed task back; one that failed too often is stored as failed."""
         what = "".join(traceback.format_exception_only(error)).strip()
         log.warning("task failed", sweep=lease.sweep_id, blocks=len(lease.blocks), error=what)
-        lost = isinstance(error, ClusterLost)
+        if full := out_of_room(error):
+            self._paused[lease.sweep_id] = time.monotonic() + PAUSE_SECONDS
+            pause(self._ledger, lease.sweep_id, what)
+        blameless = full or isinstance(error, ClusterLost)
         for block in lease.blocks:
-            if not lost and self._ledger.attempts(lease.sweep_id, lease.model, block) >= ATTEMPTS:
+            tried = 0 if blameless else self._ledger.attempts(lease.sweep_id, lease.model, block)
+            if tried >= ATTEMPTS:
                 receipt = self._failed_receipt(lease, block, error)
                 plan = self.store(lease.sweep_id).plan
                 self._ledger.give_up(plan, self.owner, receipt, what)
             else:
                 self._ledger.release(
-                    lease.sweep_id, self.owner, lease.model, block, counts=not lost
+                    lease.sweep_id, self.owner, lease.model, block, counts=not blameless
                 )
 
     def _failed_receipt(self, lease: Lease, block: int, error: BaseException) -> Receipt:

@@ -9,6 +9,7 @@
     +-- NotFound            no such sweep, model or variable
     +-- NotReady            the answer is not there yet
     +-- Conflict            the sweep is in no state for that
+    +-- NoRoom              a disk is full, or cannot be written
 """
 
 from __future__ import annotations
@@ -61,6 +62,10 @@ class NotReady(DelocalError):
 
 class Conflict(DelocalError):
     """What was asked for does not fit the state that the sweep is in."""
+
+
+class NoRoom(DelocalError):
+    """A disk of the service is full or read-only; make room, and ask again."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -50,6 +50,9 @@ class Settings(BaseSettings):
         description="where datasets lie: a folder that workers see, or s3://bucket/prefix; "
         "`sweeps` in the data folder",
     )
+    trash_days: float | None = Field(
+        default=30, ge=0, description="after which a deleted sweep is removed for good"
+    )
     max_cells: int = Field(default=MAX_CELLS, ge=1, description="cells of one sweep at most")
 
 
@@ -61,17 +64,24 @@ class Service:
         folder.mkdir(parents=True, exist_ok=True)
         self.place = settings.sweeps or str(folder / "sweeps")
         self.settings = settings
+        self._closed = threading.Event()
         self.stopping = threading.Event()  # whoever answers without end looks at it
         self.ledger = Ledger(settings.database_url or f"sqlite:///{folder / 'ledger.sqlite'}")
         self.executor = make_executor(settings.cluster)
         self.dispatcher = Dispatcher(self.ledger, self.executor, self.place)
-        self.sweeps = Sweeps(self.ledger, self.dispatcher, settings.max_cells)
+        self.sweeps = Sweeps(self.ledger, self.dispatcher, settings.max_cells, settings.trash_days)
+        self._purging = threading.Thread(
+            target=self.sweeps.trash.watch, args=(self._closed,), name="trash", daemon=True
+        )
+        self._purging.start()
         self.datasets = OpenDatasets()
         self.dispatcher.start()
 
     def close(self) -> None:
         """Stop; unfinished sweeps go on when a service starts on the same data."""
         self.stopping.set()
+        self._closed.set()
+        self._purging.join(timeout=10)
         self.dispatcher.stop()
         self.executor.close()
         self.ledger.close()

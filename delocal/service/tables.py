@@ -22,6 +22,9 @@ sweeps = sa.Table(
     sa.Column("seconds", sa.Float, nullable=False),
     sa.Column("created", sa.Float, nullable=False),
     sa.Column("finished", sa.Float),
+    sa.Column("paused", sa.Text),
+    sa.Column("deleted", sa.Float),
+    sa.Column("state_before", sa.String(16)),
 )
 blocks = sa.Table(
     "blocks",

@@ -14,6 +14,8 @@ block along it. The root is a folder, or ``s3://bucket/prefix``.
 from __future__ import annotations
 
 import json
+import os
+import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -33,7 +35,7 @@ from delocal.workers.dataset import (
     parameter_attributes,
 )
 from delocal.workers.plan import Part, Plan, model_of
-from delocal.workers.storage import PARTIAL, File, Folder, Storage, storage_at
+from delocal.workers.storage import PARTIAL, PROBE_BYTES, File, Folder, Storage, storage_at
 from delocal.workers.zarr_format import (
     array_document,
     chunk_name,
@@ -199,6 +201,16 @@ class SweepStore:
             )
             for v in model.variables_for(part.grid.parameters)
         }
+
+    def has_room(self) -> bool:
+        """Whether something of the size of a chunk or two can be written at present."""
+        probe = f"{uuid.uuid4().hex[:8]}{PARTIAL}"
+        try:
+            self.storage.write(probe, os.urandom(PROBE_BYTES))
+            self.storage.remove(probe)
+        except OSError:
+            return False
+        return True
 
     def leftovers(self) -> Iterator[str]:
         """Yield files that were being written when a process died, or are at this moment."""
