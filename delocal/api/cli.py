@@ -12,7 +12,14 @@ import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Column, Table
 
 from delocal.service.errors import DelocalError, RequestError
@@ -250,6 +257,48 @@ def reproduce(
             _say(out, f"{drawn.caption}\nwritten to {(output / one).resolve()}.*\n")
     finally:
         service.close()
+
+
+@app.command()
+def doctor(
+    data: Annotated[
+        Path | None, typer.Option(help="folder of ledger and sweeps; ./delocal-data")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="compute damaged blocks again, set the ledger right")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Verify every byte of every sweep against its checksums; exit code 1 if any is wrong."""
+    from delocal.service.doctor import examine
+    from delocal.service.ledger import Ledger
+    from delocal.service.settings import Settings
+
+    settings = Settings() if data is None else Settings(data=data)
+    if not settings.data.is_dir():
+        raise FileNotFoundError(f"no folder {settings.data}; say where with --data")
+    ledger = Ledger(settings.ledger_url)
+    try:
+        with _progress() as progress:
+            bars: dict[str, TaskID] = {}
+
+            def update(sweep: str, done: int, total: int) -> None:
+                if sweep not in bars:
+                    bars[sweep] = progress.add_task(sweep, total=total)
+                progress.update(bars[sweep], completed=done)
+
+            report = examine(ledger, settings.place, repair=repair, progress=update)
+    finally:
+        ledger.close()
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        for finding in report.findings:
+            _say(out, str(finding))
+        wrong = sum(not finding.repaired for finding in report.findings)
+        _say(out, f"{report.sweeps:,} sweeps, {report.blocks:,} blocks: {wrong or 'nothing'} wrong")
+    if not report.healthy:
+        raise typer.Exit(1)
 
 
 @app.command()

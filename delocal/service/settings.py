@@ -55,20 +55,28 @@ class Settings(BaseSettings):
     )
     max_cells: int = Field(default=MAX_CELLS, ge=1, description="cells of one sweep at most")
 
+    @property
+    def place(self) -> str:
+        """Where the sweeps lie."""
+        return self.sweeps or str(self.data.resolve() / "sweeps")
+
+    @property
+    def ledger_url(self) -> str:
+        """URL of the ledger."""
+        return self.database_url or f"sqlite:///{self.data.resolve() / 'ledger.sqlite'}"
+
 
 class Service:
     """A running service: its sweeps, its open datasets, and what must be stopped."""
 
     def __init__(self, settings: Settings) -> None:
-        folder = settings.data.resolve()
-        folder.mkdir(parents=True, exist_ok=True)
-        self.place = settings.sweeps or str(folder / "sweeps")
+        settings.data.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self._closed = threading.Event()
         self.stopping = threading.Event()  # whoever answers without end looks at it
-        self.ledger = Ledger(settings.database_url or f"sqlite:///{folder / 'ledger.sqlite'}")
+        self.ledger = Ledger(settings.ledger_url)
         self.executor = make_executor(settings.cluster)
-        self.dispatcher = Dispatcher(self.ledger, self.executor, self.place)
+        self.dispatcher = Dispatcher(self.ledger, self.executor, settings.place)
         self.sweeps = Sweeps(self.ledger, self.dispatcher, settings.max_cells, settings.trash_days)
         self._purging = threading.Thread(
             target=self.sweeps.trash.watch, args=(self._closed,), name="trash", daemon=True
