@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,11 +23,11 @@ from rich.progress import (
 )
 from rich.table import Column, Table
 
-from delocal.service.errors import DelocalError, RequestError
+from delocal.service.errors import DelocalError, NotFound, RequestError
 from delocal.service.ledger import SweepRecord
 from delocal.service.request import SweepRequest
 from delocal.workers.storage import within
-from delocal.workers.store import DATA, Receipt
+from delocal.workers.store import DATA, Receipt, SweepStore
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -140,6 +141,47 @@ def fetch(
     with connect(url) as client:
         path = client.sweep(sweep).fetch(output)
     _tell(as_json, {"id": sweep, "path": str(path)})
+
+
+@app.command()
+def export(
+    sweep: str,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="file: .nc, .zip (Zarr) or .parquet")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="folder of ledger and sweeps, instead of a service")
+    ] = None,
+    url: Url = HERE,
+    as_json: Json = False,
+) -> None:
+    """Write a finished sweep as NetCDF-4, a zipped Zarr store or Parquet tables."""
+    with _progress() as progress:
+        task = progress.add_task("blocks", total=None)
+
+        def update(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        files = _export(sweep, output, data, url, update)
+    _tell(as_json, {"id": sweep, "files": [str(file) for file in files]})
+
+
+def _export(
+    sweep: str, output: Path, data: Path | None, url: str, update: Callable[[int, int], None]
+) -> list[Path]:
+    """Export a sweep from a data folder if there is one, else from the service at `url`."""
+    if data is None:
+        from delocal.api.client import connect
+
+        with connect(url) as client:
+            return client.sweep(sweep).export(output, update)
+    from delocal.service.export import export_store
+    from delocal.service.settings import Settings
+
+    store = SweepStore(within(Settings(data=data).place, sweep))
+    if not store.exists():
+        raise NotFound(f"no sweep {sweep!r} in {data}")
+    return export_store(store, output, update)
 
 
 @app.command()

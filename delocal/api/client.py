@@ -24,6 +24,7 @@ from delocal.service.errors import (
     SelectionError,
     TooLarge,
 )
+from delocal.service.export import export
 from delocal.service.request import SweepRequest
 from delocal.service.states import SweepState
 from delocal.workers.zarr_format import chunk_names
@@ -231,9 +232,7 @@ class RemoteSweep:
         """
         if Path(path).exists():
             raise FileExistsError(f"{path} exists; choose a folder that does not")
-        state = self.status()["state"]
-        if not SweepState(state).ended:
-            raise NotReady(f"sweep {self.id} is {state}; wait for it, or open it as it is")
+        self._require_end()
         target = Path(f"{path}.{uuid.uuid4().hex[:8]}.partial")
         target.mkdir(parents=True)
         content = self._get("zarr.json")
@@ -248,6 +247,24 @@ class RemoteSweep:
                     (target / name / chunk).write_bytes(found)
         target.rename(path)
         return Path(path)
+
+    def export(
+        self, path: str | Path, progress: Callable[[int, int], None] | None = None
+    ) -> list[Path]:
+        """Write the finished sweep as NetCDF-4, Zarr zip or Parquet, by the suffix of `path`.
+
+        NotReady while the sweep runs, FileExistsError if there is such a file already.
+        """
+        self._require_end()
+        here = f"{self._path}/zarr"
+        return export(
+            self.open(), lambda name: self._client.get_bytes(f"{here}/{name}"), path, progress
+        )
+
+    def _require_end(self) -> None:
+        state = self.status()["state"]
+        if not SweepState(state).ended:
+            raise NotReady(f"sweep {self.id} is {state}; wait for it, or open it as it is")
 
     def _get(self, document: str) -> bytes:
         found = self._client.get_bytes(f"{self._path}/zarr/{document}")
