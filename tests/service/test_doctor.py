@@ -120,10 +120,15 @@ class Clinic:
 
 
 @pytest.fixture
-def clinic(tmp_path, place):
+def clinic(request, tmp_path):
+    """A clinic for a folder; `anywhere` makes it one for a bucket as well."""
+    sweeps = getattr(request, "param", None) and request.getfixturevalue("prefix")
     return Clinic(
-        Settings(data=tmp_path / "data", sweeps=place, cluster=ClusterSettings(kind="none"))
+        Settings(data=tmp_path / "data", sweeps=sweeps, cluster=ClusterSettings(kind="none"))
     )
+
+
+anywhere = pytest.mark.parametrize("clinic", [None, "bucket"], indirect=True)
 
 
 def only(report):
@@ -133,6 +138,7 @@ def only(report):
     return finding
 
 
+@anywhere
 def test_a_healthy_sweep_has_no_findings_and_nothing_is_written(clinic):
     looked = []
     report = clinic.examine(progress=lambda *what: looked.append(what))
@@ -143,6 +149,7 @@ def test_a_healthy_sweep_has_no_findings_and_nothing_is_written(clinic):
     assert clinic.before.counts == {"done": 18, "failed": 1, "not_converged": 1}
 
 
+@anywhere
 @pytest.mark.parametrize(
     ("broken", "kind", "detail"),
     [
@@ -166,12 +173,14 @@ def test_a_damaged_chunk_is_named_and_computed_again(clinic, broken, kind, detai
     clinic.assert_healed()
 
 
+@anywhere
 def test_a_chunk_of_another_block_is_found_by_the_checksum_of_the_receipt(clinic):
     clinic.storage.write(CHUNK, clinic.files["data.zarr/toy/y/c.0"])
     assert only(clinic.examine()).kind == Kind.OTHER_DATA
     clinic.assert_healed()
 
 
+@anywhere
 def test_only_what_is_damaged_is_computed_again(clinic, monkeypatch):
     tasks = []
     run = doctor.run_locally
@@ -199,6 +208,7 @@ def test_a_missing_or_torn_receipt(clinic, content):
     clinic.assert_healed()
 
 
+@anywhere
 def test_every_folder_of_a_model_removed(clinic):
     for name in clinic.files:
         if "/toy/" in name:
@@ -211,6 +221,7 @@ def test_every_folder_of_a_model_removed(clinic):
     clinic.assert_healed()
 
 
+@anywhere
 def test_the_whole_store_removed(clinic):
     clinic.storage.clear("plan.json")
     assert only(clinic.examine()).kind == Kind.PLAN
@@ -268,6 +279,7 @@ def test_attributes_that_a_user_added_are_no_damage(clinic):
     assert clinic.examine().findings == []
 
 
+@anywhere
 def test_a_lost_ledger_is_rebuilt(clinic):
     for path in clinic.settings.data.glob("ledger.sqlite*"):
         path.unlink()
@@ -292,6 +304,7 @@ def test_a_lost_ledger_is_rebuilt(clinic):
         service.close()
 
 
+@anywhere
 def test_an_unfinished_sweep_that_the_ledger_lost_goes_on(clinic):
     lost = ["receipts/toy/0000000.json", "receipts/noise/0000001.json"]
     more = [name for name in clinic.files if name.startswith("receipts/noise_replicas")][3:]
