@@ -103,17 +103,21 @@ class Clinic:
             db.execute(sa.text(text))
         ledger.close()
 
+    def assert_same_data(self):
+        """Every byte is as before, but for the time that replicas took."""
+        after = self.contents()
+        for name, content in self.files.items():
+            if "core_seconds" not in name and name.startswith("data.zarr"):
+                assert after[name] == content, name
+
     def assert_healed(self):
         """After a repair the doctor finds nothing more, and every byte of the data is as before."""
         report = self.examine(repair=True)
         assert report.findings
         assert report.healthy, [str(finding) for finding in report.findings]
         assert self.examine().findings == []
-        after = self.contents()
-        assert after.keys() == self.files.keys()
-        for name, content in self.files.items():
-            if "core_seconds" not in name and name.startswith("data.zarr"):
-                assert after[name] == content, name
+        assert self.contents().keys() == self.files.keys()
+        self.assert_same_data()
         assert self.record().state == self.before.state
         assert self.record().counts == self.before.counts
         assert self.record().blocks_done == self.before.blocks
@@ -227,10 +231,7 @@ def test_the_whole_store_removed(clinic):
     assert only(clinic.examine()).kind == Kind.PLAN
     report = clinic.examine(repair=True)
     assert report.healthy
-    after = clinic.contents()
-    for name, content in clinic.files.items():
-        if "core_seconds" not in name and name.startswith("data.zarr"):
-            assert after[name] == content, name
+    clinic.assert_same_data()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"sweep_id": 1}'])
@@ -321,9 +322,7 @@ def test_an_unfinished_sweep_that_the_ledger_lost_goes_on(clinic):
         assert (done.state, done.counts) == (SweepState.DONE, clinic.before.counts)
     finally:
         service.close()
-    for name, content in clinic.files.items():
-        if "core_seconds" not in name and name.startswith("data.zarr"):
-            assert clinic.contents()[name] == content, name
+    clinic.assert_same_data()
 
 
 def test_a_deleted_sweep_that_the_ledger_lost_is_in_the_trash(clinic):
