@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from delocal.service.errors import NotFound, SelectionError, TooLarge, did_you_mean
-from delocal.workers.store import SweepStore
+from delocal.workers.storage import Folder
+from delocal.workers.store import DATA, SweepStore
 
 MAX_VALUES = 1_000_000  # in one JSON answer; the Zarr route has no such limit
 OPEN_DATASETS = 32
@@ -120,6 +122,19 @@ def select(
             f"most {max_values:,}. Select less, or open the Zarr store"
         )
     return ds.compute()  # never load(): what is kept open must not keep what it reads
+
+
+def zarr_file(store: SweepStore, name: str) -> Path | bytes | None:
+    """Return a file of the Zarr hierarchy: its path in a folder, its content in a bucket.
+
+    None if there is none, or `name` leads out of the hierarchy.
+    """
+    if not isinstance(store.storage, Folder):
+        inside = all(part not in ("", ".", "..") for part in name.split("/"))
+        return store.storage.read(f"{DATA}/{name}") if inside else None
+    root = store.zarr_path.resolve()
+    file = (root / name).resolve()
+    return file if file.is_relative_to(root) and file.is_file() else None
 
 
 def to_plain(ds: xr.Dataset) -> dict[str, Any]:

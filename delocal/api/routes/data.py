@@ -11,7 +11,7 @@ from fastapi.responses import FileResponse
 from delocal.api.errors import documented
 from delocal.api.routes.deps import CurrentService, SweepId
 from delocal.service.errors import NotFound, SelectionError
-from delocal.service.results import Selection, select, to_plain
+from delocal.service.results import Selection, select, to_plain, zarr_file
 
 router = APIRouter(tags=["data"])
 RESERVED = {"model", "variables", "nearest"}
@@ -64,14 +64,15 @@ def data(
 @router.get(
     "/sweeps/{sweep_id}/zarr/{path:path}",
     summary="The Zarr store of a sweep, for xarray.open_zarr(url)",
-    response_class=FileResponse,
+    response_class=Response,
     responses={200: {"content": {"application/octet-stream": {}}}, **documented(404, 422)},
 )
 @router.head("/sweeps/{sweep_id}/zarr/{path:path}", include_in_schema=False)
-def zarr_bytes(sweep_id: SweepId, path: str, service: CurrentService) -> FileResponse:
+def zarr_bytes(sweep_id: SweepId, path: str, service: CurrentService) -> Response:
     """Chunks that are not computed yet are 404, which Zarr reads as missing values."""
-    root = service.sweeps.store(sweep_id).zarr_path
-    file = (root / path).resolve()
-    if not file.is_relative_to(root.resolve()) or not file.is_file():
+    found = zarr_file(service.sweeps.store(sweep_id), path)
+    if found is None:
         raise NotFound(f"{path!r} is not in the store of sweep {sweep_id}, or not computed yet")
-    return FileResponse(file, media_type="application/octet-stream")
+    if isinstance(found, bytes):
+        return Response(found, media_type="application/octet-stream")
+    return FileResponse(found, media_type="application/octet-stream")

@@ -69,6 +69,6 @@ def shared_data(
     responses={200: {"content": {"application/octet-stream": {}}}, **documented(401, 404)},
 )
 @router.head("/shared/{token}/zarr/{path:path}", include_in_schema=False)
-def shared_zarr(sweep_id: SharedSweep, path: str, service: CurrentService) -> FileResponse:
+def shared_zarr(sweep_id: SharedSweep, path: str, service: CurrentService) -> Response:
     """The same as `/v1/sweeps/{sweep_id}/zarr`."""
     return of_keys.zarr_bytes(sweep_id, path, service)
