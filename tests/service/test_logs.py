@@ -54,7 +54,7 @@ def test_libraries_log_in_the_same_form_and_only_what_goes_wrong():
     stream = io.StringIO()
     configure_logs(LogSettings(level="debug"), stream)
     logging.getLogger("uvicorn.error").info("starting")
-    logging.getLogger("distributed.scheduler").warning("worker %s lost", 3)
+    logging.getLogger("distributed.scheduler").error("worker %s lost", 3)
     assert [line["event"] for line in lines(stream)] == ["worker 3 lost"]
 
 

@@ -52,7 +52,7 @@ def grid(**changes):
 # field by field: what is given, the field that is named, words that must be in the message
 WRONG = [
     # models
-    ({"models": ["scalin"]}, "models.0", ["did you mean 'scaling'", "Known: ", "scaling"]),
+    ({"models": ["scalin"]}, "models.0", ["no model 'scalin'", "did you mean 'scaling'"]),
     ({"models": ["scaling", "scaling"]}, "models", ["twice"]),
     ({"models": []}, "models", ["at least 1"]),
     ({"models": "scaling"}, "models", ["give a list", "'scaling'"]),

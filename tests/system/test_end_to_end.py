@@ -83,7 +83,7 @@ def start_service(data, port, cluster="none"):
         "import delocal.workers.plan as p, delocal.workers.block as b, time;"
         "import delocal.service.dispatcher as d; d.TASK_SECONDS = 1e-9;"
         "p.BLOCK_CELLS = 200; run = b.run_block;"
-        "b.run_block = lambda *a: (time.sleep(0.03), run(*a))[1];"
+        "b.run_block = lambda *a, **k: (time.sleep(0.03), run(*a, **k))[1];"
         "from delocal.api.cli import main; main()"
     )
     command = [sys.executable, "-c", code, "serve", "--port", str(port), "--data", str(data)]
