@@ -575,13 +575,13 @@ def _drop_unwanted(db: Connection, *sweep_ids: str) -> None:
 
 
 def _retried(db: Connection, plan: Plan) -> dict[str, set[int]]:
-    """Return the blocks to be tried again, by part: those lost, and those with failed cells."""
+    """Return the blocks to be tried again, by part: those lost, and those with failed cells.
+
+    In a sweep that has ended, a lease is of a task that was asked to end and has not yet.
+    """
     lost = sa.select(blocks.c.model, blocks.c.block).where(
         blocks.c.sweep_id == plan.sweep_id,
-        sa.or_(
-            blocks.c.state.in_([BlockState.FAILED, BlockState.CANCELLED]),
-            sa.and_(blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()),
-        ),
+        blocks.c.state.in_([BlockState.FAILED, BlockState.CANCELLED, BlockState.LEASED]),
     )
     raised = sa.select(failures.c.model, failures.c.block).where(
         failures.c.sweep_id == plan.sweep_id
