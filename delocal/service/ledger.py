@@ -656,8 +656,11 @@ def _add_failures(db: Connection, sweep_id: str, receipts: Sequence[Receipt]) ->
 
 
 def _add_cost(db: Connection, part: Part, receipts: Sequence[Receipt]) -> None:
-    """Add to the measured cost of a cell, or of a replica; summaries cost next to nothing."""
-    if not receipts or part.role == "summary":
+    """Add to the measured cost of a cell, or of a replica.
+
+    Summaries cost next to nothing, and a search is known to end early: neither says what one costs.
+    """
+    if not receipts or part.role in ("summary", "refined"):
         return
     cells = sum(part.blocks.size(receipt.block) for receipt in receipts)
     seconds = sum(receipt.seconds for receipt in receipts)
