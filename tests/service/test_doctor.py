@@ -70,10 +70,10 @@ def toys(install, monkeypatch):
 class Clinic:
     """A data folder with one finished sweep, and the doctor who looks at it."""
 
-    def __init__(self, settings):
+    def __init__(self, settings, request=REQUEST):
         self.settings = settings
         service = Service(settings)
-        request = SweepRequest.parse(REQUEST)
+        request = SweepRequest.parse(request)
         self.before = service.sweeps.wait(service.sweeps.submit(request).id)
         service.close()
         self.id = self.before.id
@@ -96,6 +96,10 @@ class Clinic:
             return ledger.sweep(self.id)
         finally:
             ledger.close()
+
+    def lose_ledger(self):
+        for path in self.settings.data.glob("ledger.sqlite*"):
+            path.unlink()
 
     def sql(self, text):
         ledger = Ledger(self.settings.ledger_url)
@@ -282,8 +286,7 @@ def test_attributes_that_a_user_added_are_no_damage(clinic):
 
 @anywhere
 def test_a_lost_ledger_is_rebuilt(clinic):
-    for path in clinic.settings.data.glob("ledger.sqlite*"):
-        path.unlink()
+    clinic.lose_ledger()
     assert only(clinic.examine()).kind == Kind.NOT_IN_LEDGER
     assert clinic.record() is None
     assert clinic.examine(repair=True).healthy
@@ -305,14 +308,26 @@ def test_a_lost_ledger_is_rebuilt(clinic):
         service.close()
 
 
+def test_a_search_that_the_ledger_lost_is_entered_again(tmp_path):
+    refine = {"variable": "y", "along": "x", "target": 2.0, "tolerance": 1e-6}
+    request = {"models": ["toy"], "axes": {"x": {"linspace": [0, 9, 4]}}, "refine": refine}
+    clinic = Clinic(Settings(data=tmp_path, cluster=ClusterSettings(kind="none")), request)
+    clinic.lose_ledger()
+    assert clinic.examine(repair=True).healthy
+    again = clinic.record()
+    for name in ("state", "counts", "blocks", "blocks_done", "cells"):
+        assert getattr(again, name) == getattr(clinic.before, name), name
+    clinic.storage.remove("data.zarr/toy/x_refined/c")
+    clinic.assert_healed()
+
+
 @anywhere
 def test_an_unfinished_sweep_that_the_ledger_lost_goes_on(clinic):
     lost = ["receipts/toy/0000000.json", "receipts/noise/0000001.json"]
     more = [name for name in clinic.files if name.startswith("receipts/noise_replicas")][3:]
     for name in [*lost, *more]:
         clinic.storage.remove(name)
-    for path in clinic.settings.data.glob("ledger.sqlite*"):
-        path.unlink()
+    clinic.lose_ledger()
     assert clinic.examine(repair=True).healthy
     assert clinic.record().state == SweepState.QUEUED
     assert clinic.record().counts["not_computed"] > 0
@@ -330,8 +345,7 @@ def test_a_deleted_sweep_that_the_ledger_lost_is_in_the_trash(clinic):
     service.sweeps.delete(clinic.id)
     service.close()
     deleted = clinic.record().deleted
-    for path in clinic.settings.data.glob("ledger.sqlite*"):
-        path.unlink()
+    clinic.lose_ledger()
     assert clinic.examine(repair=True).healthy
     record = clinic.record()
     assert (record.state, record.state_before) == (SweepState.DELETED, SweepState.DONE)
