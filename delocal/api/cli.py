@@ -277,7 +277,10 @@ def models(name: Annotated[str | None, typer.Argument()] = None, as_json: Json =
         out.print(f"[bold]{model['name']}[/] {model['version']}: {model['title']}")
         _print_table(model["parameters"], ("name", "long_name", "units", "allowed", "default"))
         if model["options"]:
-            rows = [{**o, "choices": ", ".join(map(str, o["choices"]))} for o in model["options"]]
+            rows = [
+                {**o, "choices": ", ".join([*map(str, o["choices"]), *filter(None, [o["or"]])])}
+                for o in model["options"]
+            ]
             _print_table(rows, ("name", "choices", "description"))
         _print_table(model["variables"], ("name", "long_name", "units", "equation"))
 

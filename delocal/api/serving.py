@@ -6,7 +6,6 @@ import math
 import os
 import signal
 import socket
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -64,17 +63,46 @@ def serve(settings: Settings, host: str, port: int, ready: Callable[[Service], N
     """
     require_keys(settings, host)
     listener = listen(host, port)
-    # uvicorn raises the signal again once it has stopped; by default that would end the process
-    # before the service is closed.
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
+    signals = Signals()
     service = Service(settings)
     try:
+        server = Server(service, local=is_loopback(host))
+        signals.pass_to(server)
         ready(service)
-        Server(service, local=is_loopback(host)).run(sockets=[listener])
+        server.run(sockets=[listener])
     finally:
         service.close()
         listener.close()
         log.info("stopped")
+    if signals.seen:
+        raise SystemExit(128 + signals.seen[0])
+
+
+class Signals:
+    """Keeps SIGTERM and Ctrl-C until there is a server to stop.
+
+    A handler that raised would do so in the middle of anything, such as the start of a worker or
+    a callback of the garbage collector, where an exception is lost and the signal with it.
+    """
+
+    def __init__(self) -> None:
+        self.seen: list[int] = []
+        self._server: Server | None = None
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, self._handle)
+
+    def pass_to(self, server: Server) -> None:
+        """Stop `server` if a signal came, and when one comes."""
+        self._server = server
+        if self.seen:
+            server.handle_exit(self.seen[0], None)
+
+    def _handle(self, number: int, _: FrameType | None) -> None:
+        self.seen.append(number)
+        if self._server is not None:  # uvicorn, once it has stopped, raises the signal again
+            self._server.handle_exit(number, None)
+        elif len(self.seen) > 1:  # somebody insists
+            raise SystemExit(128 + number)
 
 
 def end_soon() -> None:

@@ -21,6 +21,7 @@ and L_s likewise with the Bessel functions of order 1 - 2 s. Both are discretise
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -29,7 +30,7 @@ from numba import njit
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import j1, jv, k0, kv, y0, yv
 
-from delocal.physics.bethe_limits import asymptotic_disorder
+from delocal.physics.bethe_limits import asymptotic_disorder, upper_limit
 from delocal.physics.model import Status
 from delocal.physics.powers import Array
 from delocal.physics.quadrature import graded_panels, product_rule
@@ -40,6 +41,7 @@ Complex = NDArray[np.complex128]
 STEPS = 2000  # at most, of an iteration; about ten are needed near the transition
 TIGHT = 1e-14
 MOST_HALVINGS = 4
+LEAST_LN_W = -3.0  # below it no matrix is small enough
 
 
 @dataclass(frozen=True)
@@ -176,14 +178,28 @@ def critical_disorder(K: int, E: float = 0.0, law: SiteDisorder = BOX) -> Critic
         ]
         return np.reshape(found, np.shape(ln_W))
 
-    guess = np.log(asymptotic_disorder(float(K), law))
-    root = find_root(above, guess - 0.7, guess + 0.5, tolerance=1e-13)
+    root = find_root(above, *_bracket(above, K, law), tolerance=1e-13)
     if not root.done:
         return CriticalDisorder(np.nan, np.nan, Status.NOT_CONVERGED)
     W_c, step = float(np.exp(root.value)), 1e-3
     slope = (above(root.value + step) - above(root.value - step)) / (2 * step)
     error = W_c * abs(float(above(root.value, FINE) / slope))
     return CriticalDisorder(W_c, error, Status.DONE)
+
+
+def _bracket(above: Callable[[Array], Array], K: int, law: SiteDisorder) -> tuple[float, float]:
+    """Return values of ln W with W_c between them, the largest there is.
+
+    It is near the closed form for many neighbours; where that does not hold, it is looked for
+    from well above Anderson's upper limit downwards.
+    """
+    if law.tabulated:
+        high = float(np.log(upper_limit(K, law))) + 1.5
+        while high > LEAST_LN_W and not above(np.array(high - 0.3)) > 0:
+            high -= 0.3
+        return high - 0.3, high
+    guess = float(np.log(asymptotic_disorder(K, law)))
+    return guess - 0.7, guess + 0.5
 
 
 def critical_disorders(

@@ -24,7 +24,8 @@ def upper_limit(K: ArrayLike, law: SiteDisorder = BOX) -> Array:
     """Return Anderson's upper limit of W_c: that of real self-energies left out.
 
     Localized where the moment ``K mean(abs(e)**(-2 s)) < 1`` for some s in (0, 1/2). For the box
-    this is ``2 e K ln(W/2) = W``, with e = 2.718...
+    this is ``2 e K ln(W/2) = W``, with e = 2.718... It limits nothing where the density at e = 0 is
+    zero: real self-energies fill a gap.
 
     References
     ----------
@@ -59,7 +60,7 @@ def best_estimate(K: ArrayLike, law: SiteDisorder = BOX) -> Array:
     """Return Anderson's best estimate of W_c, ``4 K p ln(Y W) = W``; for the box p = 1, Y = 1/2.
 
     To leading order at large K; 2 stands in place of the e of the upper limit. NaN where the
-    equation has no root: the Cauchy law at K = 2.
+    equation has no root (the Cauchy law at K = 2), and where the law has no density at 0.
 
     Examples
     --------
@@ -67,6 +68,8 @@ def best_estimate(K: ArrayLike, law: SiteDisorder = BOX) -> Array:
     >>> round(W, 3), round(float(4 * 2 * np.log(W / 2) / W), 9)
     (17.226, 1.0)
     """
+    if not law.dense:
+        return np.full(np.shape(K), np.nan)
     peak, Y, _ = logarithmic_moments(law)
     c = 4 * np.asarray(K, dtype=np.float64) * peak * Y
     with np.errstate(invalid="ignore"):
@@ -87,7 +90,8 @@ def asymptotic_disorder(K: ArrayLike, law: SiteDisorder = BOX) -> Array:
     operator of `bethe` at s = 1/2 has the kernel p(X + y) + p(X - y). It is ``|r><l| + V`` with
     ``<l|r> = 4 p L / W``. V is local at X ~ y ~ W, ``<l|V|r> = (2 p / W)**2 C``, and from there
     one step leads to 1/y ~ W, where V is small: V**2 = 0 up to 1/W**2. So the eigenvalue 1/K
-    solves ``1 = <l|r> K + <l|V|r> K**2``.
+    solves ``1 = <l|r> K + <l|V|r> K**2``. NaN for laws that are not symmetric, for which V was not
+    computed, or have no density at 0.
 
     Examples
     --------
@@ -96,6 +100,8 @@ def asymptotic_disorder(K: ArrayLike, law: SiteDisorder = BOX) -> Array:
     >>> round(2 * 100 * (L + (L**2 + np.pi**2 / 12) ** 0.5) / W, 9)
     1.0
     """
+    if not (law.symmetric and law.dense):
+        return np.full(np.shape(K), np.nan)
     peak, Y, C = logarithmic_moments(law)
     K = np.asarray(K, dtype=np.float64)
 
@@ -123,6 +129,7 @@ def logarithmic_moments(law: SiteDisorder = BOX) -> tuple[float, float, float]:
     k, weights = product_rule(
         lambda x: law.transform(x, reach), graded_panels(reach, 20, 1.0), order=16
     )
+    weights = weights.real  # of the law made symmetric
     total = float(weights.sum())
     mean = float((weights * np.log(k)).sum()) / total
     variance = float((weights * (np.log(k) - mean) ** 2).sum()) / total

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import reprlib
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, field
 from enum import IntEnum
 from typing import Any, Literal
@@ -164,11 +165,37 @@ STATUS = Variable(
 
 @dataclass(frozen=True)
 class Option:
-    """A choice that is not swept: its name, its allowed values, the first being the default."""
+    """A choice that is not swept.
+
+    Parameters
+    ----------
+    name, description
+        What is chosen.
+    choices
+        Its allowed values, the first being the default.
+    parse
+        Turns something else that was given into a value of JSON; ValueError says what is wrong
+        with it.
+    form
+        What `parse` takes, in words.
+    """
 
     name: str
     choices: tuple[Any, ...]
     description: str
+    parse: Callable[[Any], Any] | None = None
+    form: str = ""
+
+    def accept(self, given: Any) -> Any:
+        """Return the value meant; ValueError if it is none."""
+        if isinstance(given, Hashable) and given in self.choices:
+            return self.choices[self.choices.index(given)]
+        if self.parse is not None and not isinstance(given, Hashable):
+            return self.parse(given)
+        other = f", nor {self.form}" if self.form else ""
+        raise ValueError(
+            f"{reprlib.repr(given)} is not one of {', '.join(map(str, self.choices))}{other}"
+        )
 
 
 @dataclass(frozen=True)

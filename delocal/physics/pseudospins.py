@@ -156,8 +156,14 @@ def sample_dilute(
     further = 2 * daughters / shared * proposals if siblings else 0.0
     energy = ensemble.pseudospin_energy(R1)
     room = number if not siblings else int(number * (1 + 1.2 * further) + 1000)
-    fields = _fill(rng, number, room, d, a, R1, box, energy, ensemble.T, further)
+    empty = _empty(room, d)  # here and not in the kernel: numpy uses huge pages
+    fields = _fill(rng, number, *empty, a, R1, box, energy, ensemble.T, further)
     return PseudoSpins(*fields, box)
+
+
+def _empty(room: int, d: int) -> tuple[Array, Array, Array, Array, Integers]:
+    fields = np.empty((room, d)), np.empty((room, d)), np.empty(room), np.empty(room)
+    return (*fields, np.empty((room, 2), np.int64))
 
 
 def proposed_partners(ensemble: Ensemble, R1: float) -> float:
@@ -226,8 +232,11 @@ def _inside(x: float, box: float) -> float:
 def _fill(
     rng: Generator,
     number: int,
-    room: int,
-    d: int,
+    midpoint: Array,
+    axis: Array,
+    splitting: Array,
+    detuning: Array,
+    spins: Integers,
     a: float,
     R1: float,
     box: float,
@@ -236,9 +245,7 @@ def _fill(
     further: float,
 ) -> tuple[Array, Array, Array, Array, Integers]:
     """Draw parents, thinned, each followed by its daughters; see `sample_dilute`."""
-    midpoint, axis = np.empty((room, d)), np.empty((room, d))
-    splitting, detuning = np.empty(room), np.empty(room)
-    spins = np.empty((room, 2), np.int64)
+    room, d = midpoint.shape
     n, spin = 0, 0
     for _ in range(number):
         s, decay = _size(rng.random(), d, a)

@@ -4,13 +4,14 @@ Every function works on a range of its input, releases the GIL, and keeps no sta
 kernels serve one thread and many, and the caller may stop between two of them.
 
 Coordinates are held as 32-bit fractions of the box, so that the difference of two, wrapped, is
-the nearest image; energies as 31-bit fractions of their range. These integers only nominate
-candidates, with slack for their rounding. What counts is decided on the float64 input.
+the nearest image; energies as 31-bit fractions of their range. These integers decide wherever
+their rounding leaves no doubt; the float64 input decides the rest.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -22,6 +23,10 @@ Floats = NDArray[np.float64]
 
 BLOCK = 32
 """Candidates per branch: two vectors of 16 or four of 8."""
+HALF = 16
+"""Candidates per branch where no more are left in the range."""
+SHORT = 0.0861
+"""Octaves by which the logarithm of the kernels, a broken line, falls short at most."""
 ENERGY = 3
 """Where the energy stands, after up to three coordinates."""
 MOST_RANGES = 14
@@ -63,6 +68,9 @@ class Grid(NamedTuple):
     floor2: float
     inner2: float
     outer2: float
+    sure_ceiling: float
+    sure_inner2: float
+    sure_outer2: float
 
 
 @njit(nogil=True, cache=True)
@@ -256,7 +264,7 @@ def _sort(values: Ints, begin: int, end: int) -> None:
 
 @njit(inline="always")
 def _octaves(x: Any) -> Any:
-    """Return 2**23 (log2(x) + 127) or up to 0.0861 octaves less, for float32 x > 0."""
+    """Return 2**23 (log2(x) + 127), less up to 2**23 SHORT, for float32 x > 0."""
     return np.float32(np.float32(x).view(np.int32))
 
 
@@ -271,6 +279,13 @@ def _square(a: Any, b: Any) -> Any:
 def _near(r2: Any, a: Any, b: Any, half_alpha: Any, ceiling: Any) -> Any:
     """Whether spins with energies a and b may be resonant; never false where they are."""
     de = np.float32(abs(np.int32(a - b))) - np.float32(1.5)
+    return half_alpha * _octaves(r2) + _octaves(de) < ceiling
+
+
+@njit(inline="always")
+def _sure(r2: Any, a: Any, b: Any, half_alpha: Any, ceiling: Any) -> Any:
+    """Whether spins with energies a and b are resonant; never true where they are not."""
+    de = np.float32(abs(np.int32(a - b))) + np.float32(1.5)
     return half_alpha * _octaves(r2) + _octaves(de) < ceiling
 
 
@@ -297,18 +312,18 @@ def _near_3(c: Ints, s: int, n: Any, half_alpha: Any, ceiling: Any, floor2: Any)
 
 @njit(inline="always")
 def _any_near(
-    d: int, c: Ints, s: Any, block: int, half_alpha: Any, ceiling: Any, floor2: Any
+    d: int, size: int, c: Ints, s: Any, block: int, half_alpha: Any, ceiling: Any, floor2: Any
 ) -> bool:
-    """Whether any of the BLOCK spins from `block` on may be resonant with spin s."""
-    any_near = False
+    """Whether any of `size` spins from `block` on may be resonant with spin s."""
+    any_near, s = False, np.uint64(s)
     if d == 1:
-        for k in range(BLOCK):
+        for k in range(size):
             any_near |= _near_1(c, s, np.uint64(block + k), half_alpha, ceiling, floor2)
     elif d == 2:
-        for k in range(BLOCK):
+        for k in range(size):
             any_near |= _near_2(c, s, np.uint64(block + k), half_alpha, ceiling, floor2)
     else:
-        for k in range(BLOCK):
+        for k in range(size):
             any_near |= _near_3(c, s, np.uint64(block + k), half_alpha, ceiling, floor2)
     return any_near
 
@@ -367,10 +382,15 @@ def _note(
     second: Ints,
     found: int,
 ) -> int:
-    """Write the pairs of spin s in a block that may be resonant, and return how many there are."""
+    """Write the pairs of spin s in a block that may be resonant, and return how many there are.
+
+    Those that surely are have first < second, those in doubt first > second.
+    """
     half_alpha, ceiling = np.float32(grid.half_alpha), np.float32(grid.ceiling)
     floor2 = np.float32(grid.floor2)
     inner2, outer2 = np.float32(grid.inner2), np.float32(grid.outer2)
+    sure_inner2, sure_outer2 = np.float32(grid.sure_inner2), np.float32(grid.sure_outer2)
+    sure_ceiling = np.float32(grid.sure_ceiling)
     bits = _which_near(d, columns, np.uint64(s), block, half_alpha, ceiling, floor2)
     if end - block < BLOCK:
         bits &= (np.uint32(1) << np.uint32(end - block)) - np.uint32(1)
@@ -381,7 +401,10 @@ def _note(
         r2 = np.float32(0.0)
         for axis in range(d):
             r2 += _square(columns[axis, other], columns[axis, s])
-        first[found], second[found] = order[s], order[other]
+        sure = (sure_inner2 <= r2) & (r2 < sure_outer2)
+        sure &= _sure(r2, columns[ENERGY, other], columns[ENERGY, s], half_alpha, sure_ceiling)
+        low, high = min(order[s], order[other]), max(order[s], order[other])
+        first[found], second[found] = (low, high) if sure else (high, low)
         found += int((inner2 <= r2) & (r2 <= outer2))
     return found
 
@@ -414,7 +437,12 @@ def _search_bin(
             if n > 0:
                 block = begins[n]
             while block < ends[n]:
-                if _any_near(d, columns, np.uint64(s), block, half_alpha, ceiling, floor2):
+                # Written twice, so that the compiler knows both numbers.
+                if ends[n] - block <= HALF:
+                    near = _any_near(d, HALF, columns, s, block, half_alpha, ceiling, floor2)
+                else:
+                    near = _any_near(d, BLOCK, columns, s, block, half_alpha, ceiling, floor2)
+                if near:
                     if found + BLOCK > first.size:
                         return before, s
                     found = _note(grid, d, columns, order, s, block, ends[n], first, second, found)
@@ -436,8 +464,8 @@ def keep_resonant(
 ) -> int:
     """Drop the candidates that are no resonant pairs of this level; return how many stay.
 
-    This is the definition of a resonant pair. Distances and energies of some candidates are
-    read together, since each is a miss of the cache.
+    This is the definition of a resonant pair, for those in doubt: with first > second. Distances
+    and energies of some are read together, since each is a miss of the cache.
     """
     box, half_alpha = pairing.box, 0.5 * pairing.alpha
     r2, de = np.empty(TOGETHER), np.empty(TOGETHER)
@@ -446,6 +474,8 @@ def keep_resonant(
         stop = min(start + TOGETHER, number)
         for n in range(start, stop):
             i, j = first[n], second[n]
+            if i < j:
+                continue
             total = 0.0
             for axis in range(positions.shape[1]):
                 x = abs(positions[i, axis] - positions[j, axis])
@@ -454,66 +484,78 @@ def keep_resonant(
             r2[n - start] = total
             de[n - start] = abs(energies[i] - energies[j])
         for n in range(start, stop):
-            square, i, j = r2[n - start], min(first[n], second[n]), max(first[n], second[n])
-            if square < grid.lower2 or square >= grid.upper2:
-                continue
-            system = i // grid.spins
-            offset = system * grid.spins
-            t = pairing.t * _coupling(pairing.law, hash_keys[system], i - offset, j - offset)
+            i, j = min(first[n], second[n]), max(first[n], second[n])
+            if i < first[n]:
+                square = r2[n - start]
+                if square < grid.lower2 or square >= grid.upper2:
+                    continue
+                system = i // grid.spins
+                offset = system * grid.spins
+                t = pairing.t * _coupling(pairing.law, hash_keys[system], i - offset, j - offset)
+                if de[n - start] * square**half_alpha >= t:
+                    continue
             first[kept], second[kept] = i, j
-            kept += de[n - start] * square**half_alpha < t
+            kept += 1
     return kept
 
 
-# Without numba's reference counts, whose atomic increments at each inlined call took most of the
-# time. It may not allocate, hence the `scratch`.
-@njit(nogil=True, cache=True, fastmath={"contract"}, _nrt=False)  # type: ignore[call-overload, untyped-decorator]
-def search(
-    grid: Grid,
-    columns: Ints,
-    order: Ints,
-    table: Ints,
-    start: int,
-    stop: int,
-    budget: int,
-    scratch: NDArray[np.int64],
-    first: Ints,
-    second: Ints,
-) -> tuple[int, int]:
-    """Write the pairs that may be resonant: sorted spins from `start` on, with spins ahead.
+def _search(d: int) -> Callable[..., tuple[int, int]]:
+    """Return the search in d dimensions: one that knows d is faster by a tenth."""
 
-    Returns how many, and the spin to go on with: `stop`, or an earlier one when `budget`
-    blocks were tested or the pairs of the next spin may not fit.
-    """
-    d = grid.d
-    ahead, begins, ends = scratch[0], scratch[1], scratch[2]
-    last_cell, neighbours = -1, 0
-    found, blocks = 0, 0
-    key = int(np.searchsorted(table, start, side="right")) - 1
-    s = start
-    while s < stop:
-        while table[key + 1] <= s:
-            key += 1
-        cell = key // grid.bins
-        if cell != last_cell:
-            neighbours = _cells_ahead(grid, cell, ahead)
-            last_cell = cell
-        lowest = max(key - cell * grid.bins - grid.window, 0)
-        highest = min(key - cell * grid.bins + grid.window, grid.bins - 1)
-        begins[0], ends[0] = s, table[cell * grid.bins + highest + 1]
-        ranges, candidates = 1, ends[0] - s
-        for n in range(neighbours):
-            begin = table[ahead[n] * grid.bins + lowest]
-            end = table[ahead[n] * grid.bins + highest + 1]
-            if end > begin:
-                begins[ranges], ends[ranges] = begin, end
-                ranges += 1
-                candidates += end - begin
-        last = min(table[key + 1], stop)
-        blocks += (last - s) * (ranges + candidates // BLOCK)
-        found, s = _search_bin(
-            grid, d, columns, order, s, last, begins, ends, ranges, first, second, found
-        )
-        if s < last or blocks >= budget:
-            return found, s
-    return found, stop
+    # Without numba's reference counts, whose atomic increments at each inlined call took most of
+    # the time. It may not allocate, hence the `scratch`.
+    @njit(nogil=True, cache=True, fastmath={"contract"}, _nrt=False)  # type: ignore[call-overload, untyped-decorator]
+    def search(
+        grid: Grid,
+        columns: Ints,
+        order: Ints,
+        table: Ints,
+        start: int,
+        stop: int,
+        budget: int,
+        scratch: NDArray[np.int64],
+        first: Ints,
+        second: Ints,
+    ) -> tuple[int, int]:
+        """Write the pairs that may be resonant: sorted spins from `start` on, with spins ahead.
+
+        Returns how many, and the spin to go on with: `stop`, or an earlier one when `budget`
+        blocks were tested or the pairs of the next spin may not fit.
+        """
+        ahead, begins, ends = scratch[0], scratch[1], scratch[2]
+        last_cell, neighbours = -1, 0
+        found, blocks = 0, 0
+        key = int(np.searchsorted(table, start, side="right")) - 1
+        s = start
+        while s < stop:
+            while table[key + 1] <= s:
+                key += 1
+            cell = key // grid.bins
+            if cell != last_cell:
+                neighbours = _cells_ahead(grid, cell, ahead)
+                last_cell = cell
+            lowest = max(key - cell * grid.bins - grid.window, 0)
+            highest = min(key - cell * grid.bins + grid.window, grid.bins - 1)
+            begins[0], ends[0] = s, table[cell * grid.bins + highest + 1]
+            ranges, candidates = 1, ends[0] - s
+            for n in range(neighbours):
+                begin = table[ahead[n] * grid.bins + lowest]
+                end = table[ahead[n] * grid.bins + highest + 1]
+                if end > begin:
+                    begins[ranges], ends[ranges] = begin, end
+                    ranges += 1
+                    candidates += end - begin
+            last = min(table[key + 1], stop)
+            blocks += (last - s) * (ranges + candidates // BLOCK)
+            found, s = _search_bin(
+                grid, d, columns, order, s, last, begins, ends, ranges, first, second, found
+            )
+            if s < last or blocks >= budget:
+                return found, s
+        return found, stop
+
+    return search  # type: ignore[no-any-return]
+
+
+SEARCH = {d: _search(d) for d in (1, 2, 3)}
+"""The search by number of dimensions; each is compiled when it is first called."""

@@ -23,7 +23,7 @@ LAWS: dict[str, int] = {
 LARGEST = {"fixed": 1.0, "uniform": 1.0, "gaussian": kernels.LARGEST_GAUSSIAN}
 """The largest |t_ij| / t that a law can yield; the search reaches that far, exactly."""
 
-SORT, KEY, LOOKUP, RANGE, CANDIDATE = 30.0, 3.0, 6.0, 4.0, 0.25
+SORT, KEY, LOOKUP, RANGE, CANDIDATE = 30.0, 3.0, 12.0, 4.0, 0.2
 """Costs in ns: to sort a spin, per key of the table, to look up a range, to visit it, per test."""
 
 
@@ -198,7 +198,11 @@ def make_grid(
             largest = 2.0 ** min(octaves - shell.alpha * math.log2(lower), 100.0)
             most = level.window * 2.0**31 / (largest + 2)
             bins = max(1, int(min(most, table // int(cells) ** gridded)))
-    octaves += shell.alpha * math.log2(1 + rounding / max(lower, 16 * rounding))
+    shift = shell.alpha * math.log2(1 + rounding / max(lower, 16 * rounding))
+    sure_ceiling = -math.inf  # a random t_ij leaves all in doubt
+    if quanta.energy > 0 and shell.coupling == "fixed":
+        sure_ceiling = 2.0**23 * (octaves - shift + (127 - kernels.SHORT - 1e-3) * (1 + half_alpha))
+    octaves += shift
     # Energies within a quantum pass at any distance: the octaves of -0.5 are -130.
     octaves = max(octaves, half_alpha * (2 * math.log2(upper + rounding)) - 257)
     keys = systems * (int(cells) ** gridded) * bins
@@ -217,6 +221,9 @@ def make_grid(
         floor2=0.0 if lower >= 16 * rounding else (17 * rounding) ** 2,
         inner2=max(0.0, lower - rounding) ** 2 * (1 - 1e-5),
         outer2=(upper + rounding) ** 2 * (1 + 1e-5),
+        sure_ceiling=sure_ceiling,
+        sure_inner2=max(lower + rounding, 16 * rounding) ** 2 * (1 + 1e-5),
+        sure_outer2=max(0.0, upper - rounding) ** 2 * (1 - 1e-5),
     )
     return grid, keys
 

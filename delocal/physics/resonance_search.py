@@ -30,7 +30,7 @@ BLOCKS = 2**21
 BUFFER = 2**17
 """Pairs found between two looks at `cancelled`."""
 
-DIRECT, BUCKET, MOST_BUCKETS = 2**18, 2**11, 2**12
+DIRECT, BUCKET, MOST_BUCKETS = 2**18, 2**13, 2**8
 """More spins than `DIRECT` are sorted in buckets, of about this size or at most in this number,
 that fit into the cache."""
 
@@ -188,7 +188,7 @@ class Search:
                 end = min(begin + chunk, self.size)
                 while begin < end:
                     self.work.check()
-                    number, after = kernels.search(
+                    number, after = kernels.SEARCH[self.d](
                         *(grid, arrays.columns, arrays.order, table, begin, end, BLOCKS),
                         *(scratch, first, second),
                     )
@@ -214,7 +214,7 @@ class Search:
         threads, total = self.work.threads, sum(map(len, firsts))
         if total >= 2**31:
             raise ValueError(f"{total} resonant pairs are more than 2**31; lower t or raise rmin")
-        counts = np.zeros((threads, self.size + 1), np.int32)
+        counts = np.full((threads, self.size + 1), 0, np.int32)  # in huge pages, unlike zeros
         i, j = np.empty(total, np.int32), np.empty(total, np.int32)
 
         def count(part: int) -> None:

@@ -1,31 +1,37 @@
-"""Laws of the energy of a site, in units of the disorder W: box, Gaussian and Cauchy.
+"""Laws of the energy of a site, in units of the disorder W: box, Gaussian, Cauchy, or a table.
 
 W is the full width of the box, the standard deviation of the Gaussian and the half width at half
-maximum of the Cauchy law (Lorentzian), the usual choice for each.
+maximum of the Cauchy law (Lorentzian), the usual choice for each. A table has its density at
+energies in units of W, which can therefore be any scale of it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 from numpy.random import Generator
-from scipy.special import erfc, gamma
+from scipy.special import erfc, gamma, spherical_jn
 
+from delocal.physics.model import Option
 from delocal.physics.powers import Array
+
+TABLE = "table"
 
 
 @dataclass(frozen=True)
 class SiteDisorder:
-    """A symmetric law of x = e / W.
+    """A law of x = e / W.
 
     Parameters
     ----------
     name
         As in options of models.
     characteristic
-        Mean of cos(k x), elementwise; it oscillates no faster than cos(k).
+        Mean of exp(i k x), elementwise; it oscillates no faster than cos(k).
     reach
         k beyond which the characteristic function is left out.
     tapered
@@ -34,6 +40,8 @@ class SiteDisorder:
         Mean of abs(x)**(-2 s) for 0 < s < 1/2.
     sample
         Random x, as many as asked for.
+    symmetric, dense
+        Whether x and -x are as likely, and whether there is a density at 0.
 
     Examples
     --------
@@ -47,6 +55,13 @@ class SiteDisorder:
     tapered: bool
     inverse_moment: Callable[[float], float]
     sample: Callable[[Generator, int], Array]
+    symmetric: bool = True
+    dense: bool = True
+
+    @property
+    def tabulated(self) -> bool:
+        """Whether it is that of a table."""
+        return self.name == TABLE
 
     def transform(self, k: Array, reach: float) -> Array:
         """Return the characteristic function, cut off before `reach` if it decays slowly."""
@@ -95,3 +110,117 @@ GAUSSIAN = SiteDisorder("gaussian", _gaussian, 9.0, False, _inverse_gaussian, _s
 CAUCHY = SiteDisorder("cauchy", _cauchy, 40.0, False, _inverse_cauchy, _sample_cauchy)
 
 LAWS = {law.name: law for law in (BOX, GAUSSIAN, CAUCHY)}
+LAW_OPTION = Option(
+    "law",
+    tuple(LAWS),
+    "law of the energies of sites",
+    parse=lambda given: checked_table(given),
+    form="a table {x: [...], density: [...]} of its density at x = e / W",
+)
+MOST_POINTS = 1000
+"""Of a table; a law with so many is computed in seconds."""
+
+
+def law_of(option: str | Mapping[str, Sequence[float]]) -> SiteDisorder:
+    """Return the law with a name of `LAWS`, or that of a table as `checked_table` returns it."""
+    if isinstance(option, str):
+        return LAWS[option]
+    return tabulated(tuple(option["x"]), tuple(option["density"]))
+
+
+def checked_table(given: Any) -> dict[str, list[float]]:
+    """Return a table ``{"x": [...], "density": [...]}`` with a density of integral 1.
+
+    Parameters
+    ----------
+    given
+        A mapping with these two keys. ``x`` are energies in units of W, ascending, between -1 and
+        1; between them the density is linear, outside it is 0. It need not be normalised.
+
+    Raises
+    ------
+    ValueError
+        If it is no such table.
+
+    Examples
+    --------
+    >>> checked_table({"x": [-0.5, 0.5], "density": [3, 3]})
+    {'x': [-0.5, 0.5], 'density': [1.0, 1.0]}
+    """
+    if not isinstance(given, Mapping) or set(given) != {"x", "density"}:
+        raise ValueError("a table is a mapping of x and density, two lists of numbers")
+    try:
+        x, density = (np.asarray(given[name], dtype=np.float64) for name in ("x", "density"))
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"x and density must be lists of numbers: {error}") from error
+    if x.ndim != 1 or x.shape != density.shape or not 2 <= x.size <= MOST_POINTS:
+        raise ValueError(
+            f"x and density have shapes {x.shape} and {density.shape}; both must be lists of the "
+            f"same length, of 2 to {MOST_POINTS} numbers"
+        )
+    if not (np.isfinite(x).all() and np.isfinite(density).all()):
+        raise ValueError("x and density must be finite")
+    if not (np.diff(x) > 0).all() or x[0] < -1 or x[-1] > 1:
+        raise ValueError(
+            "x must ascend and lie between -1 and 1; a wider law is the same with a larger W"
+        )
+    total = float(np.sum(np.diff(x) * (density[1:] + density[:-1]) / 2))
+    if (density < 0).any() or not 0 < total < np.inf:
+        raise ValueError("density must not be negative, nor zero everywhere")
+    return {"x": x.tolist(), "density": (density / total).tolist()}
+
+
+@lru_cache(maxsize=64)
+def tabulated(x: tuple[float, ...], density: tuple[float, ...]) -> SiteDisorder:
+    """Return the law with a density that is linear between the points of a checked table.
+
+    Examples
+    --------
+    >>> box = tabulated((-0.5, 0.5), (1.0, 1.0))
+    >>> bool(abs(box.characteristic(np.array(3.0)) - BOX.characteristic(np.array(3.0))) < 1e-15)
+    True
+    >>> round(box.inverse_moment(0.3) / BOX.inverse_moment(0.3), 12)
+    1.0
+    """
+    ends, p = np.array(x), np.array(density)
+    middle, half = (ends[1:] + ends[:-1]) / 2, np.diff(ends) / 2
+    mean, rise = (p[1:] + p[:-1]) / 2, np.diff(p)
+    cumulated = np.append(0.0, np.cumsum(2 * half * mean))
+    symmetric = np.allclose(ends, -ends[::-1], atol=1e-12) and np.allclose(p, p[::-1], rtol=1e-9)
+
+    def characteristic(k: Array) -> Any:
+        total = np.zeros(np.shape(k), np.complex128)
+        for c, h, m, dp in zip(middle, half, mean, rise, strict=True):
+            smooth = 2 * h * m * spherical_jn(0, k * h) + 1j * h * dp * spherical_jn(1, k * h)
+            total += np.exp(1j * k * c) * smooth
+        return total.real if symmetric else total
+
+    def inverse_moment(s: float) -> float:
+        def upto(y: Array, at_zero: Array, slope: Array) -> Array:
+            r = np.abs(y)
+            plain, linear = r ** (1 - 2 * s) / (1 - 2 * s), r ** (2 - 2 * s) / (2 - 2 * s)
+            return np.asarray(np.sign(y) * at_zero * plain + slope * linear)
+
+        slope = rise / (2 * half)
+        at_zero = mean - slope * middle
+        return float(np.sum(upto(ends[1:], at_zero, slope) - upto(ends[:-1], at_zero, slope)))
+
+    def sample(rng: Generator, number: int) -> Array:
+        u = rng.random(number) * cumulated[-1]
+        n = np.minimum(np.searchsorted(cumulated, u, side="right") - 1, half.size - 1)
+        q = (u - cumulated[n]) / (2 * half[n])
+        root = np.sqrt(np.maximum(p[n] ** 2 + 2 * rise[n] * q, 0.0))
+        part = 2 * q / np.where(q > 0, p[n] + root, 1.0)
+        return np.asarray(ends[n] + 2 * half[n] * np.minimum(part, 1.0))
+
+    at_zero = float(np.interp(0.0, ends, p, left=0.0, right=0.0))
+    return SiteDisorder(
+        TABLE,
+        characteristic,
+        200.0,
+        True,
+        inverse_moment,
+        sample,
+        symmetric=bool(symmetric),
+        dense=at_zero > 0,
+    )

@@ -217,13 +217,11 @@ class Dispatcher:
             plan = self.store(sweep_id).plan
             for part in plan.parts:
                 model_of(part)  # ValueError if this installation has another version
-            number = self._blocks_per_task(plan)
         except (ValueError, KeyError, OSError) as error:
-            if isinstance(error, ClusterLost):
-                raise
             log.error("sweep cannot be run", sweep=sweep_id, error=str(error))
             self._ledger.fail(sweep_id, str(error))
             return False
+        number = self._blocks_per_task(plan)
         lease = self._ledger.lease(sweep_id, self.owner, number, time.time() + LEASE_SECONDS)
         if lease is None:
             return False
@@ -259,7 +257,7 @@ class Dispatcher:
                 cell = self._ledger.seconds_per_cell(part.model, part.version)
                 if cell is None:
                     return None
-                found.append(cell * part.grid.size / len(part.blocks))
+                found.append(cell * part.evaluations * part.grid.size / len(part.blocks))
         return max(found)
 
     def _settle_failure(self, lease: Lease, error: BaseException) -> None:

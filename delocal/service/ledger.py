@@ -575,13 +575,13 @@ def _drop_unwanted(db: Connection, *sweep_ids: str) -> None:
 
 
 def _retried(db: Connection, plan: Plan) -> dict[str, set[int]]:
-    """Return the blocks to be tried again, by part: those lost, and those with failed cells."""
+    """Return the blocks to be tried again, by part: those lost, and those with failed cells.
+
+    In a sweep that has ended, a lease is of a task that was asked to end and has not yet.
+    """
     lost = sa.select(blocks.c.model, blocks.c.block).where(
         blocks.c.sweep_id == plan.sweep_id,
-        sa.or_(
-            blocks.c.state.in_([BlockState.FAILED, BlockState.CANCELLED]),
-            sa.and_(blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()),
-        ),
+        blocks.c.state.in_([BlockState.FAILED, BlockState.CANCELLED, BlockState.LEASED]),
     )
     raised = sa.select(failures.c.model, failures.c.block).where(
         failures.c.sweep_id == plan.sweep_id
@@ -656,8 +656,11 @@ def _add_failures(db: Connection, sweep_id: str, receipts: Sequence[Receipt]) ->
 
 
 def _add_cost(db: Connection, part: Part, receipts: Sequence[Receipt]) -> None:
-    """Add to the measured cost of a cell, or of a replica; summaries cost next to nothing."""
-    if not receipts or part.role == "summary":
+    """Add to the measured cost of a cell, or of a replica.
+
+    Summaries cost next to nothing, and a search is known to end early: neither says what one costs.
+    """
+    if not receipts or part.role in ("summary", "refined"):
         return
     cells = sum(part.blocks.size(receipt.block) for receipt in receipts)
     seconds = sum(receipt.seconds for receipt in receipts)

@@ -25,11 +25,13 @@ from delocal.physics.model import Model
 from delocal.physics.models import load_models
 from delocal.service.axes import QUOTE, Axis, AxisInput, Number, zip_onto
 from delocal.service.errors import Problem, RequestError, did_you_mean
+from delocal.service.refine import RefineRequest
 from delocal.service.states import Priority
 from delocal.workers.dataset import default_options
 from delocal.workers.grid import COMPARISONS, Dimension, Exclusion, Grid
 from delocal.workers.keys import content_key
 from delocal.workers.plan import Plan, plan_parts
+from delocal.workers.refinement import Refinement
 from delocal.workers.sampling import Sampling
 
 MAX_CELLS = 20_000_000
@@ -157,6 +159,9 @@ class SweepRequest(BaseModel):
     sampling: SamplingRequest = Field(
         default_factory=lambda: SamplingRequest(), description="replicas of Monte Carlo cells"
     )
+    refine: RefineRequest | None = Field(
+        default=None, description="search along one axis, in every cell of the others"
+    )
     seed: int = Field(default=0, ge=0, lt=2**63, description="seed of the random numbers")
     priority: Priority = Field(
         default=Priority.NORMAL, description="turns beside other sweeps: 1, 3 or 9 in a round"
@@ -250,13 +255,18 @@ class SweepRequest(BaseModel):
         for name in sorted(set(self.options) - set(self.models)):
             message = f"model {name!r} is not in this sweep; {did_you_mean(name, self.models)}"
             problems.append(Problem(f"options.{name}", message))
+        searched: dict[str, Refinement] = {}
+        if self.refine is not None and models and (grid.dimensions or not self.axes):
+            searched = self.refine.refinements(self.axes, grid, models, problems)
         if problems:
             raise RequestError(problems)
         sampling = self.sampling.resolved(self.seed)
         parts = tuple(
             part
             for model in models
-            for part in plan_parts(model, grid, options[model.name], sampling, block_cells)
+            for part in plan_parts(
+                model, grid, options[model.name], sampling, block_cells, searched.get(model.name)
+            )
         )
         identity = [[part.content for part in parts if part.role != "replicas"], self.seed]
         recorded = {"request": self.model_dump_json(exclude_defaults=True), "seed": self.seed}
@@ -274,19 +284,19 @@ class SweepRequest(BaseModel):
 
     def _options(self, model: Model, problems: list[Problem]) -> dict[str, Any]:
         options = default_options(model)
-        choices = {option.name: option.choices for option in model.options}
+        known = {option.name: option for option in model.options}
         for name, value in self.options.get(model.name, {}).items():
             field = f"options.{model.name}.{name}"
-            if name not in choices:
+            if name not in known:
                 message = (
-                    f"model {model.name!r} has no option {name!r}; {did_you_mean(name, choices)}"
+                    f"model {model.name!r} has no option {name!r}; {did_you_mean(name, known)}"
                 )
                 problems.append(Problem(field, message))
-            elif value not in choices[name]:
-                allowed = ", ".join(map(str, choices[name]))
-                problems.append(Problem(field, f"{QUOTE.repr(value)} is not one of {allowed}"))
-            else:
-                options[name] = choices[name][choices[name].index(value)]
+                continue
+            try:
+                options[name] = known[name].accept(value)
+            except ValueError as error:
+                problems.append(Problem(field, str(error)))
         return options
 
     def _grid(self, models: list[Model], max_cells: int, problems: list[Problem]) -> Grid:
@@ -450,6 +460,7 @@ def _is_number(value: Any) -> bool:
     return isinstance(value, float) and math.isfinite(value)
 
 
+WITHIN: dict[int | str, type[BaseModel]] = {"sampling": SamplingRequest, "refine": RefineRequest}
 IN_WORDS = {
     "tuple_type": "give a list",
     "dict_type": "give an object",
@@ -465,7 +476,7 @@ def _problem(error: Mapping[str, Any]) -> Problem:
         name = str(error["loc"][-1])
         within: type[BaseModel] = SweepRequest
         if len(error["loc"]) > 1:
-            within = SamplingRequest if error["loc"][0] == "sampling" else Axis
+            within = WITHIN.get(error["loc"][0], Axis)
         return Problem(field, f"no field {name!r}; {did_you_mean(name, within.model_fields)}")
     if error["type"] == "missing":
         return Problem(field, "missing; give it")

@@ -228,6 +228,7 @@ class Sweeps:
     def _seconds(self, plan: Plan) -> float:
         return sum(
             part.grid.size
+            * part.evaluations
             * (part.first_batches / part.batches)
             * (
                 self.ledger.seconds_per_cell(part.model, part.version)
@@ -238,7 +239,7 @@ class Sweeps:
         )
 
     def _is_light(self, plan: Plan) -> bool:
-        if any(part.role != "cells" for part in plan.parts):
+        if any(part.role not in ("cells", "refined") for part in plan.parts):
             return False
         number = sum(len(part.blocks) for part in plan.parts)
         return number <= INLINE_BLOCKS and self._seconds(plan) < INLINE_SECONDS
@@ -279,7 +280,12 @@ def describe_models() -> list[dict[str, Any]]:
                 for v in model.variables
             ],
             "options": [
-                {"name": o.name, "choices": list(o.choices), "description": o.description}
+                {
+                    "name": o.name,
+                    "choices": list(o.choices),
+                    "or": o.form or None,
+                    "description": o.description,
+                }
                 for o in model.options
             ],
         }

@@ -30,6 +30,7 @@ from delocal.workers.evaluated import (
 from delocal.workers.grid import Blocks, Box, block_shape
 from delocal.workers.plan import Part, model_of
 from delocal.workers.recall import Memory
+from delocal.workers.refined import evaluate_refined
 from delocal.workers.replicas import evaluate_replicas, summarize
 from delocal.workers.storage import within
 from delocal.workers.store import Receipt, SweepStore
@@ -114,6 +115,8 @@ def evaluate(
     if part.role == "replicas":
         return evaluate_replicas(part, block, cancelled, recall=recall)
     walk = every if memory.sources else None  # a cell worth remembering is worth a look
+    if part.role == "refined":
+        return evaluate_refined(part, block, cancelled, walk, recall)
     return evaluate_block(part, block, cancelled, walk, recall)
 
 
@@ -129,6 +132,8 @@ def _evaluate_carefully(
     with Journal.of(store.storage, f"journals/{part.name}/{block:07d}.json") as journal:
         if part.role == "replicas":
             evaluated = evaluate_replicas(part, block, cancelled, journal.cells)
+        elif part.role == "refined":
+            evaluated = evaluate_refined(part, block, cancelled, journal.cells)
         else:
             evaluated = evaluate_block(part, block, cancelled, journal.cells)
         box = part.blocks.box(block)

@@ -106,7 +106,12 @@ class DaskExecutor:
         """
         if self._client is None and not self._closing.is_set():
             return None
-        threads: dict[str, int] = self._connected().nthreads()
+        try:
+            threads: dict[str, int] = self._connected().nthreads()
+        except (OSError, CommClosedError) as error:  # the scheduler died while it was asked
+            if isinstance(error, ClusterLost):
+                raise
+            raise ClusterLost(f"lost the scheduler at {self._address}: {error}") from error
         self._give_up_stranded(threads)
         return sum(threads.get(worker, 0) for worker in self._accepted)
 

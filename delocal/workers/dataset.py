@@ -181,11 +181,11 @@ def _spread(array: xr.DataArray, sizes: Mapping[str, int]) -> NDArray[np.float64
 def _pop_options(model: Model, parameters: dict[str, Any]) -> dict[str, Any]:
     options = default_options(model)
     for option in model.options:
-        value = parameters.pop(option.name, options[option.name])
-        if value not in option.choices:
-            allowed = ", ".join(map(repr, option.choices))
-            raise ValueError(f"{option.name} = {value!r} is not one of {allowed}")
-        options[option.name] = value
+        if option.name in parameters:
+            try:
+                options[option.name] = option.accept(parameters.pop(option.name))
+            except ValueError as error:
+                raise ValueError(f"{option.name}: {error}") from error
     return options
 
 

@@ -105,14 +105,13 @@ def run_plan(
 
 def _run_with_replicas(store: SweepStore, part: Part, block: int) -> Receipt:
     """Run a block; for a summary first its replicas, and more of them while it is unfinished."""
-    if part.role == "cells":
+    if part.role != "summary":
         return run_block(store, part.name, block)
     replicas = store.plan.replicas_of(part)
-    done, wanted = 0, replicas.first_batches
-    while True:
-        for batch in range(done, wanted):
+    for batches in replicas.rounds():
+        for batch in batches:
             run_block(store, replicas.name, block * replicas.batches + batch)
         receipt = run_block(store, part.name, block)
-        if not receipt.unfinished or wanted == replicas.batches:
-            return receipt
-        done, wanted = wanted, min(2 * wanted, replicas.batches)
+        if not receipt.unfinished:
+            break
+    return receipt

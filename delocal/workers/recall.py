@@ -33,7 +33,7 @@ def is_dear(part: Part) -> bool:
     """Whether a part is worth looking for in other sweeps."""
     if part.role == "summary":
         return False
-    return part.role == "replicas" or model_of(part).seconds_per_cell >= DEAR
+    return part.role == "replicas" or model_of(part).seconds_per_cell * part.evaluations >= DEAR
 
 
 @dataclass(frozen=True)
@@ -113,8 +113,10 @@ class Memory:
 
 
 def _kind(part: Part) -> tuple[Any, ...]:
+    """Return what two parts share whose cells are the same where their parameters are."""
     seed = part.sampling.seed if part.sampling else None
-    return (part.model, part.version, part.role, dict(part.options), seed)
+    searched = (part.refinement, part.sampling) if part.refinement else None
+    return (part.model, part.version, part.role, dict(part.options), seed, searched)
 
 
 def _overlap(source: Source, wanted: Part) -> int:

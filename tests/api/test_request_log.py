@@ -11,6 +11,7 @@ from tests.api.test_rest import REQUEST, submit
 @pytest.fixture
 def told():
     """Yield what is logged, with the ids that are bound."""
+    structlog.reset_defaults()  # whatever was configured before
     entries = structlog.testing.LogCapture()
     structlog.configure(processors=[structlog.contextvars.merge_contextvars, entries])
     yield entries.entries

@@ -68,6 +68,21 @@ def test_finds_what_brute_force_finds(d, alpha, rmin):
     assert found[0].dtype == found[1].dtype == np.int32
 
 
+@pytest.mark.parametrize("off", [1e-13, 1e-10, 1e-8, 1e-6, 1e-3, 0.2])
+@pytest.mark.parametrize(("d", "alpha"), RANGES)
+def test_pairs_at_the_threshold_are_decided_by_the_input(d, alpha, off):
+    rng = np.random.default_rng([d, int(10 * alpha), int(-np.log10(off))])
+    x, e, box = sample(d, 2000, seed=3)
+    step = rng.standard_normal((1000, d))
+    r = 10.0 ** rng.uniform(-1, np.log10(0.49 * box), 1000)
+    step *= (r / np.linalg.norm(step, axis=1))[:, np.newaxis]
+    x[1::2] = np.mod(x[::2] + step, box)
+    e[1::2] = e[::2] + r**-alpha * (1 + off * rng.choice([-1, 1], 1000))
+    for rmin, rmax in ((0.0, None), (float(sorted(r)[500]), float(max(r)))):
+        search = {"box": box, "alpha": alpha, "rmin": rmin, "rmax": rmax}
+        assert same(resonant_pairs(x, e, **search), brute_force(x, e, **search))
+
+
 @pytest.mark.parametrize("t", [1e-3, 0.3, 40.0])
 @pytest.mark.parametrize("coupling", ["fixed", "uniform", "gaussian"])
 @pytest.mark.parametrize(("d", "alpha"), CASES)

@@ -253,6 +253,22 @@ def test_a_cluster_that_is_away_costs_nothing_but_time(ledger, tmp_path, start):
     assert (sweep.state, sweep.counts) == (SweepState.DONE, {"done": 40})
 
 
+def test_a_cluster_that_is_lost_while_blocks_are_chosen_fails_no_sweep(ledger, tmp_path, start):
+    class Asked(ThreadExecutor):
+        calls = 0
+
+        @property
+        def slots(self):
+            self.calls += 1
+            if self.calls % 3 == 0:
+                raise ClusterLost("gone")
+            return 1
+
+    enter(ledger, tmp_path, plan())
+    start(Asked())
+    assert wait(ledger, plan().sweep_id).state == SweepState.DONE
+
+
 def test_stopping_gives_what_is_in_flight_to_the_next_service(ledger, tmp_path, start):
     enter(ledger, tmp_path, plan())
     release = threading.Event()

@@ -8,20 +8,9 @@ import threading
 import pytest
 import structlog
 
-from delocal.service.logs import LogSettings, configure_logs, quiet_logs
+from delocal.service.logs import LogSettings, adopt_logs, configure_logs, quiet_logs
 from delocal.service.settings import ClusterSettings, Service, Settings
 from tests.service.test_audit_and_quotas import request
-
-
-@pytest.fixture(autouse=True)
-def restored():
-    """Put logging back as it was."""
-    root = logging.getLogger()
-    handlers, level = root.handlers[:], root.level
-    yield
-    structlog.reset_defaults()
-    structlog.contextvars.clear_contextvars()
-    root.handlers[:], root.level = handlers, level
 
 
 def lines(stream):
@@ -54,8 +43,23 @@ def test_libraries_log_in_the_same_form_and_only_what_goes_wrong():
     stream = io.StringIO()
     configure_logs(LogSettings(level="debug"), stream)
     logging.getLogger("uvicorn.error").info("starting")
+    logging.getLogger("distributed.batched").warning("connection closed")
     logging.getLogger("distributed.scheduler").error("worker %s lost", 3)
     assert [line["event"] for line in lines(stream)] == ["worker 3 lost"]
+
+
+def test_a_library_with_handlers_of_its_own_is_brought_in_line():
+    stream, theirs = io.StringIO(), io.StringIO()
+    logger = logging.getLogger("distributed.test_logs")
+    logger.addHandler(logging.StreamHandler(theirs))
+    logger.propagate = False
+    adopt_logs("distributed")  # in a program that configures its logs itself: nothing
+    assert logger.handlers
+    configure_logs(LogSettings(), stream)
+    adopt_logs("distributed")
+    logger.error("scheduler lost")
+    assert [line["event"] for line in lines(stream)] == ["scheduler lost"]
+    assert theirs.getvalue() == ""
 
 
 def test_a_terminal_gets_text_and_no_chatter():

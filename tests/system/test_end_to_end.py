@@ -73,9 +73,10 @@ def test_rest_gives_the_bytes_of_a_local_run(
         }
 
 
-def start_service(data, port, cluster="none"):
+def start_service(data, port, cluster="none", **more):
     environment = {
         **os.environ,
+        **more,
         "DELOCAL_CLUSTER__KIND": cluster,
         "PYTHONPATH": os.pathsep.join(sys.path),
     }

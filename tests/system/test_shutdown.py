@@ -14,8 +14,10 @@ import psutil
 import pytest
 import sqlalchemy as sa
 
+from delocal.api import serving
 from delocal.api.client import Client
 from delocal.service.ledger import Ledger
+from delocal.service.settings import ClusterSettings, Settings
 from delocal.service.tables import blocks
 from tests.system.test_end_to_end import connect_when_up
 
@@ -194,8 +196,31 @@ def test_a_service_that_is_stopped_while_it_starts_leaves_nothing(start, seconds
     service = start("local")
     time.sleep(seconds)  # at some moment of the start
     service.process.send_signal(signal.SIGTERM)
-    service.process.wait(timeout=60)
+    assert service.process.wait(timeout=60) in (-signal.SIGTERM, 128 + signal.SIGTERM)
     assert nothing_left(service)
+
+
+def test_a_signal_during_the_start_is_not_lost(monkeypatch, tmp_path):
+    """It came in a callback of the garbage collector once, where an exception goes nowhere."""
+    begin = serving.Service
+
+    def interrupted(settings):
+        service = begin(settings)
+        signal.raise_signal(signal.SIGTERM)
+        return service
+
+    monkeypatch.setattr(serving, "Service", interrupted)
+    before = {n: signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)}
+    settings = Settings(data=tmp_path, cluster=ClusterSettings(kind="none"))
+    ready = []
+    try:
+        with pytest.raises(SystemExit) as stopped:
+            serving.serve(settings, "127.0.0.1", 0, ready.append)
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+    assert stopped.value.code == 143
+    assert ready[0].stopping.is_set()
 
 
 def test_production_logs_are_json_from_the_first_line_to_the_last(start):

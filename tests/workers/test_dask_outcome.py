@@ -5,8 +5,10 @@ import time
 
 import pytest
 from distributed import CancelledError, Client
+from distributed.comm.core import CommClosedError
 
 from delocal.workers import dask as module
+from delocal.workers.clusters.spec import ClusterSpec
 from delocal.workers.local import ClusterLost
 
 
@@ -49,3 +51,20 @@ def test_a_result_of_a_client_that_was_closed_is_not_awaited_for_ever(monkeypatc
         began = time.monotonic()
         assert isinstance(module._outcome(future), ClusterLost)
         assert time.monotonic() - began < 5
+
+
+@pytest.mark.parametrize("error", [CommClosedError("closed"), ConnectionResetError("reset")])
+def test_a_scheduler_that_dies_while_it_is_asked_is_a_lost_cluster(monkeypatch, error):
+    with Client(processes=False, n_workers=1, dashboard_address=None) as client:
+        address = client.scheduler.address
+        executor = module.DaskExecutor(ClusterSpec(kind="address", address=address))
+        try:
+
+            def ask(*_):
+                raise error
+
+            monkeypatch.setattr(executor._client, "nthreads", ask)
+            with pytest.raises(ClusterLost, match="lost the scheduler at"):
+                executor.slots  # noqa: B018
+        finally:
+            executor.close()

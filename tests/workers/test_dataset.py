@@ -74,7 +74,7 @@ def test_optional_parameters_bring_their_variables():
 def test_options_are_given_by_name():
     assert float(evaluate("toy", x=0, n=1, zero_point="no").energy) == 2.0
     assert float(evaluate("toy", x=0, n=1, zero_point="yes").energy) == 3.0
-    with pytest.raises(ValueError, match="zero_point = 'half' is not one of 'yes', 'no'"):
+    with pytest.raises(ValueError, match="zero_point: 'half' is not one of yes, no"):
         evaluate("toy", x=0, n=1, zero_point="half")
 
 

@@ -10,15 +10,15 @@ from numpy.typing import NDArray
 
 from delocal.physics.bethe import critical_disorders
 from delocal.physics.bethe_limits import asymptotic_disorder, best_estimate, upper_limit
-from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
-from delocal.physics.site_disorder import LAWS
+from delocal.physics.model import STATUS, Arrays, Model, Parameter, Status, Variable
+from delocal.physics.site_disorder import LAW_OPTION, law_of
 
 PAPER = "Abou-Chacra, Anderson, Thouless (1973)"
 
 
 def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """Return W_c for the law of the option, and what it is close to."""
-    law = LAWS[options["law"]]
+    law = law_of(options["law"])
     K, E = parameters["K"], parameters["E"]
     W_c, error, status = critical_disorders(K, E, law)
     inside = status != Status.OUTSIDE_DOMAIN
@@ -53,7 +53,7 @@ model = Model(
             "hopping",
             PAPER,
             comment="W is the full width of the box, the standard deviation of the Gaussian, the "
-            "half width at half maximum of the Cauchy law",
+            "half width at half maximum of the Cauchy law, the unit of x in a table",
         ),
         Variable("W_c_error", "numerical error of W_c: its change with the resolution", "hopping"),
         Variable(
@@ -67,11 +67,16 @@ model = Model(
             "Anderson's best estimate of W_c",
             "hopping",
             PAPER,
-            comment="NaN where its equation has no root",
+            comment="NaN where its equation has no root, and for a table without a density at 0",
         ),
-        Variable("asymptotic", "W_c for many neighbours, at E = 0", "hopping"),
+        Variable(
+            "asymptotic",
+            "W_c for many neighbours, at E = 0",
+            "hopping",
+            comment="NaN for a table that is not symmetric",
+        ),
     ),
     evaluate=evaluate,
-    options=(Option("law", tuple(LAWS), "law of the energies of sites"),),
+    options=(LAW_OPTION,),
     seconds_per_cell=0.2,
 )

@@ -12,14 +12,14 @@ from numpy.typing import NDArray
 from delocal.physics.bethe import critical_disorders
 from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Parameter, Variable
 from delocal.physics.pools import cutoff_amplitude, growth, pool_threshold
-from delocal.physics.site_disorder import LAWS
+from delocal.physics.site_disorder import LAW_OPTION, law_of
 
 PAPER = "Abou-Chacra, Anderson, Thouless (1973)"
 
 
 def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """Return the threshold of an infinite pool, and how fast pools approach it."""
-    law = LAWS[options["law"]]
+    law = law_of(options["law"])
     K = np.asarray(parameters["K"])
     amplitude = [cutoff_amplitude(int(k), law) for k in K.ravel()]
     return {
@@ -36,7 +36,7 @@ def replicate(
 ) -> dict[str, Any]:
     """Run one pool that looks for its W_c and, if W is given, another that stays there."""
     K, N = int(point["K"]), int(point["N"])
-    law, generations = LAWS[options["law"]], options["generations"]
+    law, generations = law_of(options["law"]), options["generations"]
     W_c, rate = pool_threshold(K, N, generations, rng, law=law, cancelled=cancelled), np.nan
     if "W" in point:
         rate = growth(K, point["W"], N, generations, rng, law=law, cancelled=cancelled)
@@ -90,7 +90,7 @@ model = Model(
     ),
     evaluate=evaluate,
     options=(
-        Option("law", tuple(LAWS), "law of the energies of sites"),
+        LAW_OPTION,
         Option("generations", (1000, 100, 300, 3000, 10_000), "generations averaged"),
     ),
     replicate=replicate,
