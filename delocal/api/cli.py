@@ -263,6 +263,39 @@ def share(
 
 
 @app.command()
+def delete(
+    sweep: str,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="for good and at once, without a way back")
+    ] = False,
+    url: Url = HERE,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Put a sweep that has ended into the trash, from which it is removed after some days."""
+    from delocal.api.client import connect
+
+    with connect(url, key=key) as client:
+        remote = client.sweep(sweep)
+        if remote.status()["state"] != "deleted" or not purge:
+            remote.delete()
+        status = remote.status()
+        if purge:
+            remote.purge()
+            status["state"] = "purged"
+    _tell_status(as_json, status)
+
+
+@app.command()
+def restore(sweep: str, url: Url = HERE, key: Key = None, as_json: Json = False) -> None:
+    """Take a sweep out of the trash."""
+    from delocal.api.client import connect
+
+    with connect(url, key=key) as client:
+        _tell_status(as_json, client.sweep(sweep).restore().status())
+
+
+@app.command()
 def models(name: Annotated[str | None, typer.Argument()] = None, as_json: Json = False) -> None:
     """List the models, or the parameters and variables of one."""
     from delocal.service.sweeps import describe_models, one_model

@@ -90,7 +90,7 @@ def enter_receipts(ledger: Ledger, plan: Plan, receipts: Receipts) -> None:
 def states_of(plan: Plan, receipts: Receipts) -> Iterator[tuple[tuple[str, int], BlockState]]:
     """Yield every block of a sweep with the state that follows from the receipts there are."""
     for part in plan.parts:
-        if part.role == "cells":
+        if part.role in ("cells", "refined"):
             for block in part.blocks:
                 receipt = receipts.get((part.name, block))
                 yield (part.name, block), _settled(receipt) if receipt else BlockState.QUEUED

@@ -209,6 +209,13 @@ def write_bytes(path: str | Path, content: bytes) -> None:
         raise
 
 
+def try_to_write(storage: Storage, size: int) -> None:
+    """Write so many bytes to a place that is there, and remove them; OSError says why not."""
+    probe = f"{uuid.uuid4().hex[:8]}{PARTIAL}"
+    storage.write(probe, os.urandom(size))
+    storage.remove(probe)
+
+
 def out_of_room(error: BaseException) -> bool:
     """Whether an error says that nothing can be written at present, through no fault of its own.
 

@@ -14,8 +14,6 @@ block along it. The root is a folder, or ``s3://bucket/prefix``.
 from __future__ import annotations
 
 import json
-import os
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -35,7 +33,15 @@ from delocal.workers.dataset import (
     parameter_attributes,
 )
 from delocal.workers.plan import Part, Plan, model_of
-from delocal.workers.storage import PARTIAL, PROBE_BYTES, File, Folder, Storage, storage_at
+from delocal.workers.storage import (
+    PARTIAL,
+    PROBE_BYTES,
+    File,
+    Folder,
+    Storage,
+    storage_at,
+    try_to_write,
+)
 from delocal.workers.zarr_format import (
     array_document,
     chunk_name,
@@ -204,10 +210,8 @@ class SweepStore:
 
     def has_room(self) -> bool:
         """Whether something of the size of a chunk or two can be written at present."""
-        probe = f"{uuid.uuid4().hex[:8]}{PARTIAL}"
         try:
-            self.storage.write(probe, os.urandom(PROBE_BYTES))
-            self.storage.remove(probe)
+            try_to_write(self.storage, PROBE_BYTES)
         except OSError:
             return False
         return True

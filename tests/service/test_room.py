@@ -9,6 +9,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
+from delocal.api.client import ERRORS
 from delocal.service import dispatcher as dispatching
 from delocal.service.errors import NoRoom
 from delocal.service.ledger import Ledger
@@ -17,6 +18,7 @@ from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
 from delocal.workers import storage as storage_module
 from delocal.workers.local import run_plan
+from tests.api.conftest import client_of
 
 REQUEST = {
     "models": ["scaling"],
@@ -246,14 +248,10 @@ def _attempt_fails(folder):
 
 
 def test_submitting_to_a_full_disk_is_a_clear_answer(service, monkeypatch):
-    from fastapi.testclient import TestClient
-
-    from delocal.api.app import create_app
-
     def refuse(path, content):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(path))
 
-    with TestClient(create_app(service), raise_server_exceptions=False) as rest:
+    with client_of(service) as rest:
         with monkeypatch.context() as patch:
             patch.setattr(storage_module, "write_bytes", refuse)
             answer = rest.post("/v1/sweeps", json=REQUEST)
@@ -265,6 +263,4 @@ def test_submitting_to_a_full_disk_is_a_clear_answer(service, monkeypatch):
 
 
 def test_the_python_client_says_it_too():
-    from delocal.api.client import ERRORS
-
     assert ERRORS[507] is NoRoom

@@ -239,7 +239,7 @@ def test_workers_write_to_a_bucket_with_the_keys_of_their_environment(plan, pref
     before = children()
     stored = SweepStore(f"{prefix}/sweep")
     stored.create(plan)
-    cluster = DaskExecutor(workers=1)
+    cluster = DaskExecutor(ClusterSpec(workers=1))
     try:
         blocks = tuple(plan.parts[0].blocks)
         [receipts] = run(cluster, Task(stored.location, plan.digest, "scaling", blocks))
