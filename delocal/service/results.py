@@ -15,7 +15,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from delocal.service.errors import NotFound, SelectionError, TooLarge, did_you_mean
-from delocal.workers.storage import Folder
+from delocal.workers.storage import Folder, Piece
 from delocal.workers.store import DATA, SweepStore
 
 MAX_VALUES = 1_000_000  # in one JSON answer; the Zarr route has no such limit
@@ -124,17 +124,24 @@ def select(
     return ds.compute()  # never load(): what is kept open must not keep what it reads
 
 
-def zarr_file(store: SweepStore, name: str) -> Path | bytes | None:
-    """Return a file of the Zarr hierarchy: its path in a folder, its content in a bucket.
+def zarr_file(
+    store: SweepStore, name: str, span: tuple[int, int | None] | None = None
+) -> Path | Piece | None:
+    """Return a file of the Zarr hierarchy, or the bytes of it in a `span` (see `read_piece`).
 
-    None if there is none, or `name` leads out of the hierarchy.
+    A whole file of a folder is its path. None if there is no file, or `name` leads out of the
+    hierarchy.
     """
-    if not isinstance(store.storage, Folder):
-        inside = all(part not in ("", ".", "..") for part in name.split("/"))
-        return store.storage.read(f"{DATA}/{name}") if inside else None
-    root = store.zarr_path.resolve()
-    file = (root / name).resolve()
-    return file if file.is_relative_to(root) and file.is_file() else None
+    if isinstance(store.storage, Folder):
+        root = store.zarr_path.resolve()
+        file = (root / name).resolve()
+        if not (file.is_relative_to(root) and file.is_file()):
+            return None
+        if span is None:
+            return file
+    elif any(part in ("", ".", "..") for part in name.split("/")):
+        return None
+    return store.storage.read_piece(f"{DATA}/{name}", *(span or (0, None)))
 
 
 def to_plain(ds: xr.Dataset) -> dict[str, Any]:

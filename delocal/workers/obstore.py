@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from obstore.exceptions import (
     AlreadyExistsError,
@@ -28,7 +28,10 @@ from obstore.exceptions import (
 from obstore.store import S3Store
 from zarr.storage import ObjectStore
 
-from delocal.workers.storage import File
+from delocal.workers.storage import File, Piece
+
+if TYPE_CHECKING:
+    from obstore import OffsetRange, SuffixRange
 
 RETRIES = 5
 AT_A_TIME = 16  # requests: each waits for the network, not for a core
@@ -59,6 +62,21 @@ class Bucket:
                 return bytes(self._store.get(name).bytes())
         except FileNotFoundError:
             return None
+
+    def read_piece(self, name: str, start: int, end: int | None) -> Piece | None:
+        """Return ``[start:end]`` of an object, or None if there is no object."""
+        try:
+            with _translated(self.location):
+                found = self._store.get(name, options={"range": _range(start, end)})
+                return Piece(bytes(found.bytes()), found.range[0], found.meta["size"])
+        except FileNotFoundError:
+            return None
+        except OSError:  # S3 refuses a range that begins beyond the end
+            with _translated(self.location):
+                size = self._store.head(name)["size"]
+            if start < size:
+                raise
+            return Piece(b"", size, size)
 
     def write(self, name: str, content: bytes) -> None:
         """Put an object: S3 shows the old one or the new one, nothing between."""
@@ -153,6 +171,13 @@ class Bucket:
     @property
     def _store(self) -> S3Store:
         return _store(self._bucket, self._prefix)
+
+
+def _range(start: int, end: int | None) -> tuple[int, int] | OffsetRange | SuffixRange:
+    """Return a range as obstore wants it."""
+    if start < 0:
+        return {"suffix": -start}
+    return {"offset": start} if end is None else (start, end)
 
 
 @lru_cache(maxsize=256)

@@ -24,6 +24,15 @@ PARTIAL = ".partial"  # the end of the names of what is being written
 File = tuple[str, bytes]
 
 
+@dataclass(frozen=True)
+class Piece:
+    """Some bytes of a file, the place of the first, and how many there are in all."""
+
+    content: bytes
+    start: int
+    size: int
+
+
 class Storage(Protocol):
     """What a sweep needs of a disk. OSError says what went wrong."""
 
@@ -33,6 +42,13 @@ class Storage(Protocol):
 
     def read(self, name: str) -> bytes | None:
         """Return a file, or None if there is none."""
+
+    def read_piece(self, name: str, start: int, end: int | None) -> Piece | None:
+        """Return ``[start:end]`` of a file, or None if there is no file.
+
+        Only these bytes travel. A negative start counts from the end, and has no `end`; beyond
+        the end of the file nothing is found, which is an empty piece.
+        """
 
     def write(self, name: str, content: bytes) -> None:
         """Write a file whole or not at all; its folder is there."""
@@ -113,6 +129,17 @@ class Folder:
         """Return a file, or None if there is none."""
         try:
             return (self.path / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+            return None
+
+    def read_piece(self, name: str, start: int, end: int | None) -> Piece | None:
+        """Return ``[start:end]`` of a file, or None if there is no file."""
+        try:
+            with open(self.path / name, "rb") as file:
+                size = os.fstat(file.fileno()).st_size
+                first, behind, _ = slice(start, end).indices(size)
+                file.seek(first)
+                return Piece(file.read(max(behind - first, 0)), first, size)
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 

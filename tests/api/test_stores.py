@@ -59,6 +59,48 @@ def test_the_zarr_route_serves_files_of_the_hierarchy_and_nothing_else(running):
     assert client._send("HEAD", f"{here}/nothing").status_code == 404
 
 
+@pytest.mark.parametrize(
+    ("asked", "span"),
+    [
+        ("bytes=0-9", slice(0, 10)),
+        ("bytes=10-", slice(10, None)),
+        ("bytes=-4", slice(-4, None)),
+        ("Bytes=5-999999999", slice(5, None)),
+        ("bytes=-999999999", slice(0, None)),
+    ],
+)
+def test_some_bytes_of_a_chunk_are_served(running, asked, span):
+    client, sweep, service = running
+    path = f"/v1/sweeps/{sweep.id}/zarr/scaling/kappa_sd/c.0.0"
+    link = sweep.share()["zarr"].removeprefix(client.url)
+    whole = service.sweeps.store(sweep.id).storage.read("data.zarr/scaling/kappa_sd/c.0.0")
+    start, end, _ = span.indices(len(whole))
+    for there in (path, f"{link}/scaling/kappa_sd/c.0.0"):
+        answer = client._send("GET", there, headers={"Range": asked})
+        assert (answer.status_code, answer.content) == (206, whole[span])
+        assert answer.headers["Content-Range"] == f"bytes {start}-{end - 1}/{len(whole)}"
+
+
+def test_bytes_beyond_the_end_are_refused_with_the_size(running):
+    client, sweep, service = running
+    path = f"/v1/sweeps/{sweep.id}/zarr/scaling/kappa_sd"
+    size = len(service.sweeps.store(sweep.id).storage.read("data.zarr/scaling/kappa_sd/c.0.0"))
+    answer = client._send("GET", f"{path}/c.0.0", headers={"Range": f"bytes={size}-"})
+    assert (answer.status_code, answer.headers["Content-Range"]) == (416, f"bytes */{size}")
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    answer = client._send("GET", f"{path}/c.9", headers={"Range": "bytes=0-9"})
+    assert answer.status_code == 404
+
+
+def test_a_range_that_depends_on_a_version_is_the_whole_file(running):
+    client, sweep, service = running
+    path = f"/v1/sweeps/{sweep.id}/zarr/zarr.json"
+    headers = {"Range": "bytes=0-9", "If-Range": '"an old version"'}
+    answer = client._send("GET", path, headers=headers)
+    whole = service.sweeps.store(sweep.id).storage.read("data.zarr/zarr.json")
+    assert (answer.status_code, answer.content) == (200, whole)
+
+
 def test_data_are_selected_and_fetched(running, tmp_path):
     client, sweep, service = running
     found = client.get(f"/v1/sweeps/{sweep.id}/data?T=1e-6&variables=kappa_sd")

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from delocal.workers import storage as storage_module
-from delocal.workers.storage import out_of_room, storage_at, within
+from delocal.workers.storage import Piece, out_of_room, storage_at, within
 
 
 def others(content):
@@ -41,6 +41,26 @@ def test_what_is_not_there_is_none(storage):
         storage.age("nothing")
     assert storage_at(within(storage.location, "nowhere")).folders() == []
     assert list(storage.names("nowhere")) == []
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "piece"),
+    [
+        (2, 5, (b"234", 2)),
+        (7, None, (b"789", 7)),
+        (7, 100, (b"789", 7)),
+        (-3, None, (b"789", 7)),
+        (-100, None, (b"0123456789", 0)),
+        (0, None, (b"0123456789", 0)),
+        (10, None, (b"", 10)),
+        (12, 15, (b"", 10)),
+    ],
+)
+def test_some_bytes_of_a_file(storage, start, end, piece):
+    storage.write("a.json", b"0123456789")
+    assert storage.read_piece("a.json", start, end) == Piece(*piece, 10)
+    assert storage.read_piece("nothing", start, end) is None
+    assert storage.read_piece("data", start, end) is None
 
 
 def test_a_file_is_replaced_and_its_version_tells(storage):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from delocal.api.byte_ranges import MEDIA_TYPE, asked_span, piece_response
 from delocal.api.errors import documented
 from delocal.api.routes.deps import CurrentService, SweepId
 from delocal.service.errors import NotFound, SelectionError
@@ -65,14 +67,22 @@ def data(
     "/sweeps/{sweep_id}/zarr/{path:path}",
     summary="The Zarr store of a sweep, for xarray.open_zarr(url)",
     response_class=Response,
-    responses={200: {"content": {"application/octet-stream": {}}}, **documented(404, 422)},
+    responses={
+        200: {"content": {MEDIA_TYPE: {}}},
+        206: {"content": {MEDIA_TYPE: {}}, "description": "The bytes that `Range` asks for"},
+        416: {"description": "There are no such bytes"},
+        **documented(404, 409, 422),
+    },
 )
 @router.head("/sweeps/{sweep_id}/zarr/{path:path}", include_in_schema=False)
-def zarr_bytes(sweep_id: SweepId, path: str, service: CurrentService) -> Response:
+def zarr_bytes(sweep_id: SweepId, path: str, request: Request, service: CurrentService) -> Response:
     """Chunks that are not computed yet are 404, which Zarr reads as missing values."""
-    found = zarr_file(service.sweeps.store(sweep_id), path)
+    span = asked_span(request.headers)
+    found = zarr_file(service.sweeps.store(sweep_id), path, span)
     if found is None:
         raise NotFound(f"{path!r} is not in the store of sweep {sweep_id}, or not computed yet")
-    if isinstance(found, bytes):
-        return Response(found, media_type="application/octet-stream")
-    return FileResponse(found, media_type="application/octet-stream")
+    if isinstance(found, Path):
+        return FileResponse(found, media_type=MEDIA_TYPE)
+    if span is not None:
+        return piece_response(found)
+    return Response(found.content, headers={"Accept-Ranges": "bytes"}, media_type=MEDIA_TYPE)
