@@ -6,6 +6,7 @@ from scipy import stats
 from scipy.integrate import quad
 from scipy.optimize import minimize_scalar
 
+import delocal
 from delocal.physics import linewidths, scba
 from delocal.physics.models import load_models
 from delocal.physics.powers import LogArray
@@ -114,4 +115,7 @@ def test_widths_in_the_metal_are_gaussian_and_narrow():
     np.testing.assert_allclose(
         linewidths.metallic_density(Gamma, mean, spread), law.pdf(Gamma), rtol=1e-12
     )
+    swept = delocal.evaluate("linewidths", Gamma=Gamma, T_over_Tc=9.0, mean=mean, spread=spread)
+    np.testing.assert_allclose(swept.P_metal, law.pdf(Gamma), rtol=1e-12)
+    assert "P_metal" not in delocal.evaluate("linewidths", Gamma=Gamma, T_over_Tc=9.0)
     assert spread / mean == pytest.approx(float(scba.inelastic_temperature(p) / T), rel=1e-12)

@@ -27,19 +27,23 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
         "cumulative": LogArray(linewidths.log_cumulative(Gamma, gamma)),
         "survival": LogArray(linewidths.log_survival(Gamma, gamma)),
     }
-    return {
+    results: dict[str, NDArray[Any]] = {
         "status": np.full(positive["P_n"].ln.shape, Status.DONE, dtype=np.int8),
         "metal": np.asarray(growth > 1, dtype=np.int8),
         **{name: number.value for name, number in positive.items()},
         **{f"log10_{name}": number.log10 for name, number in positive.items()},
     }
+    if "spread" in parameters:
+        mean, spread = parameters["mean"], parameters["spread"]
+        results["P_metal"] = linewidths.metallic_density(Gamma, mean, spread)
+    return results
 
 
 def _positive(
     name: str, long_name: str, units: str, equation: str, *without: str
 ) -> Iterator[Variable]:
     """Yield a positive number and its decimal logarithm; it does not depend on `without`."""
-    depends = tuple(p.name for p in PARAMETERS if p.name not in without)
+    depends = tuple(p.name for p in PARAMETERS if p.name not in (*without, "mean", "spread"))
     logarithm = "1" if units == "1" else f"lg({units})"
     yield Variable(name, long_name, units, f"{PAPER}, {equation}", depends)
     yield Variable(
@@ -57,6 +61,15 @@ PARAMETERS = (
     Parameter("n", "order of the linearised equation", "1", 0, 1e6, integer=True, default=1),
     Parameter("eta", "linewidth due to a bath", "energy", minimum=0, open_bounds=True, default=1),
     Parameter("C1", "constant of the model", "1", minimum=0, open_bounds=True, default=1),
+    Parameter("mean", "mean linewidth deep in the metal", "energy", 0, open_bounds=True, default=1),
+    Parameter(
+        "spread",
+        "standard deviation of the linewidth deep in the metal",
+        "energy",
+        0,
+        open_bounds=True,
+        optional=True,
+    ),
 )
 
 model = Model(
@@ -83,6 +96,15 @@ model = Model(
         *_positive("P_n", "probability density of the linewidth", "1/energy", "Eq. (27)"),
         *_positive("cumulative", "probability of a smaller linewidth", "1", "from Eq. (27)"),
         *_positive("survival", "probability of a larger linewidth", "1", "from Eq. (27)"),
+        Variable(
+            "P_metal",
+            "probability density of the linewidth deep in the metal",
+            "1/energy",
+            f"{PAPER}, Eq. (20)",
+            ("Gamma", "mean", "spread"),
+            needs="spread",
+            comment="of the review: a Gaussian law, for T well above T_in",
+        ),
     ),
     evaluate=evaluate,
     seconds_per_cell=1e-6,
