@@ -14,6 +14,12 @@ $(VENV)/.ready-dev: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
 	touch $@
 
+# The S3 server of the tests: a program, whose libraries do not get along with ours.
+$(VENV)/s3/bin/moto_server: tests/s3-server.txt $(VENV)/.ready
+	$(PYTHON) -m venv --clear $(VENV)/s3
+	$(VENV)/s3/bin/python -m pip install --quiet --disable-pip-version-check -r tests/s3-server.txt
+	touch $@
+
 $(VENV)/.ready-docs: $(VENV)/.ready
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[docs]'
 	touch $@
@@ -27,7 +33,7 @@ $(VENV)/.ready-browser: $(VENV)/.ready
 demo: $(VENV)/.ready  ## start a service, sweep the scaling theory over REST, show what came out
 	$(BIN)/delocal demo
 
-test: $(VENV)/.ready-dev $(VENV)/.ready-browser  ## all tests
+test: $(VENV)/.ready-dev $(VENV)/.ready-browser $(VENV)/s3/bin/moto_server  ## all tests
 	$(BIN)/python -m pytest
 
 lint: $(VENV)/.ready-dev  ## style, types, layers
@@ -43,7 +49,7 @@ format: $(VENV)/.ready-dev  ## apply the style
 bench: $(VENV)/.ready-dev  ## every performance claim, measured; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
-slow: $(VENV)/.ready-dev $(VENV)/.ready-browser  ## the long statistics; writes validation/results.json
+slow: $(VENV)/.ready-dev $(VENV)/.ready-browser $(VENV)/s3/bin/moto_server  ## the long statistics; writes validation/results.json
 	$(BIN)/python -m pytest -m slow
 	$(BIN)/python -m validation
 

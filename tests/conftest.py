@@ -1,6 +1,7 @@
 """A small model of every feature a model may have, for tests; and logging as it was before."""
 
 import logging
+import uuid
 
 import numpy as np
 import pytest
@@ -9,6 +10,7 @@ import xarray as xr
 
 from delocal.physics.model import STATUS, Model, Option, Parameter, Status, Variable
 from delocal.workers.clusters.certificates import make_certificates
+from tests import s3_server
 
 NAMESPACES = ("delocal.workers.plan", "delocal.workers.dataset", "delocal.service.request")
 
@@ -91,6 +93,29 @@ def certificates(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tls")
     make_certificates(folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """A bucket of an S3 server on the loopback, its address and keys in the environment."""
+    with s3_server.serving() as (endpoint, bucket), pytest.MonkeyPatch.context() as patch:
+        for name, value in s3_server.environment(endpoint).items():
+            patch.setenv(name, value)
+        yield f"s3://{bucket}"
+
+
+@pytest.fixture
+def prefix(s3):
+    """A new, empty prefix of the bucket."""
+    return f"{s3}/{uuid.uuid4().hex[:8]}"
+
+
+@pytest.fixture(params=["folder", "bucket"])
+def place(request, tmp_path):
+    """Where sweeps may lie: a folder, and a prefix of a bucket."""
+    if request.param == "folder":
+        return str(tmp_path / "place")
+    return request.getfixturevalue("prefix")
 
 
 @pytest.fixture(autouse=True)

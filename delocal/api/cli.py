@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,15 +13,23 @@ import structlog
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 from rich.table import Column, Table
 
 from delocal.api import cli_cluster
 from delocal.api.cli_keys import app as keys_app
-from delocal.service.errors import DelocalError, RequestError
+from delocal.service.errors import DelocalError, NotFound, RequestError
 from delocal.service.ledger import SweepRecord
 from delocal.service.request import SweepRequest
-from delocal.workers.store import Receipt
+from delocal.workers.storage import within
+from delocal.workers.store import DATA, Receipt, SweepStore
 
 if TYPE_CHECKING:
     from delocal.service.settings import Service
@@ -84,7 +93,9 @@ def serve(
 @app.command()
 def run(
     request: RequestFile,
-    output: Annotated[Path, typer.Option("--output", "-o", help="folder that keeps the sweep")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", help="folder that keeps the sweep, or s3://...")
+    ],
     as_json: Json = False,
 ) -> None:
     """Compute a sweep in this process, without a service; a sweep begun there goes on."""
@@ -102,7 +113,7 @@ def run(
 
         run_here(parsed, output, progress=count)
     told = {"id": plan.sweep_id, "state": "done", "cells": {"total": plan.cells, **cells}}
-    _tell_status(as_json, {**told, "path": str(output / "data.zarr")})
+    _tell_status(as_json, {**told, "path": within(output, DATA)})
 
 
 @app.command()
@@ -155,6 +166,53 @@ def fetch(
 
 
 @app.command()
+def export(
+    sweep: str,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="file: .nc, .zip (Zarr) or .parquet")
+    ],
+    data: Annotated[
+        Path | None, typer.Option(help="folder of ledger and sweeps, instead of a service")
+    ] = None,
+    url: Url = HERE,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Write a finished sweep as NetCDF-4, a zipped Zarr store or Parquet tables."""
+    with _progress() as progress:
+        task = progress.add_task("blocks", total=None)
+
+        def update(done: int, total: int) -> None:
+            progress.update(task, completed=done, total=total)
+
+        files = _export(sweep, output, data, url, key, update)
+    _tell(as_json, {"id": sweep, "files": [str(file) for file in files]})
+
+
+def _export(
+    sweep: str,
+    output: Path,
+    data: Path | None,
+    url: str,
+    key: str | None,
+    update: Callable[[int, int], None],
+) -> list[Path]:
+    """Export a sweep from a data folder if there is one, else from the service at `url`."""
+    if data is None:
+        from delocal.api.client import connect
+
+        with connect(url, key=key) as client:
+            return client.sweep(sweep).export(output, update)
+    from delocal.service.export import export_store
+    from delocal.service.settings import Settings
+
+    store = SweepStore(within(Settings(data=data).place, sweep))
+    if not store.exists():
+        raise NotFound(f"no sweep {sweep!r} in {data}")
+    return export_store(store, output, update)
+
+
+@app.command()
 def cancel(sweep: str, url: Url = HERE, key: Key = None, as_json: Json = False) -> None:
     """End a sweep; what is stored stays, and `delocal retry` goes on with it."""
     from delocal.api.client import connect
@@ -202,6 +260,39 @@ def share(
 
     with connect(url, key=key) as client:
         _tell(as_json, client.sweep(sweep).share(days * 86_400))
+
+
+@app.command()
+def delete(
+    sweep: str,
+    purge: Annotated[
+        bool, typer.Option("--purge", help="for good and at once, without a way back")
+    ] = False,
+    url: Url = HERE,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Put a sweep that has ended into the trash, from which it is removed after some days."""
+    from delocal.api.client import connect
+
+    with connect(url, key=key) as client:
+        remote = client.sweep(sweep)
+        if remote.status()["state"] != "deleted" or not purge:
+            remote.delete()
+        status = remote.status()
+        if purge:
+            remote.purge()
+            status["state"] = "purged"
+    _tell_status(as_json, status)
+
+
+@app.command()
+def restore(sweep: str, url: Url = HERE, key: Key = None, as_json: Json = False) -> None:
+    """Take a sweep out of the trash."""
+    from delocal.api.client import connect
+
+    with connect(url, key=key) as client:
+        _tell_status(as_json, client.sweep(sweep).restore().status())
 
 
 @app.command()
@@ -277,6 +368,48 @@ def reproduce(
             _say(out, f"gallery  {write_gallery(output, names).resolve()}")
     finally:
         service.close()
+
+
+@app.command()
+def doctor(
+    data: Annotated[
+        Path | None, typer.Option(help="folder of ledger and sweeps; ./delocal-data")
+    ] = None,
+    repair: Annotated[
+        bool, typer.Option("--repair", help="compute damaged blocks again, set the ledger right")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Verify every byte of every sweep against its checksums; exit code 1 if any is wrong."""
+    from delocal.service.doctor import examine
+    from delocal.service.ledger import Ledger
+    from delocal.service.settings import Settings
+
+    settings = Settings() if data is None else Settings(data=data)
+    if not settings.data.is_dir():
+        raise FileNotFoundError(f"no folder {settings.data}; say where with --data")
+    ledger = Ledger(settings.ledger_url)
+    try:
+        with _progress() as progress:
+            bars: dict[str, TaskID] = {}
+
+            def update(sweep: str, done: int, total: int) -> None:
+                if sweep not in bars:
+                    bars[sweep] = progress.add_task(sweep, total=total)
+                progress.update(bars[sweep], completed=done)
+
+            report = examine(ledger, settings.place, repair=repair, progress=update)
+    finally:
+        ledger.close()
+    if as_json:
+        typer.echo(json.dumps(report.to_json(), indent=2))
+    else:
+        for finding in report.findings:
+            _say(out, str(finding))
+        wrong = sum(not finding.repaired for finding in report.findings)
+        _say(out, f"{report.sweeps:,} sweeps, {report.blocks:,} blocks: {wrong or 'nothing'} wrong")
+    if not report.healthy:
+        raise typer.Exit(1)
 
 
 @app.command()

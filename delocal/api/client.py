@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import itertools
 import json
 import time
 import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from delocal.service.errors import (
     Conflict,
     DelocalError,
     NoKey,
+    NoRoom,
     NotAllowed,
     NotFound,
     NotReady,
@@ -28,9 +28,10 @@ from delocal.service.errors import (
     TooLarge,
     TooManyRequests,
 )
+from delocal.service.export import export
 from delocal.service.request import SweepRequest
 from delocal.service.states import SweepState
-from delocal.workers.zarr_format import chunk_name
+from delocal.workers.zarr_format import chunk_names
 
 ERRORS: dict[int, type[DelocalError]] = {
     401: NoKey,
@@ -41,6 +42,7 @@ ERRORS: dict[int, type[DelocalError]] = {
     422: SelectionError,
     429: QuotaUsedUp,
     503: NotReady,
+    507: NoRoom,
 }
 POLL_SECONDS = 0.1
 PATIENCE_SECONDS = 60.0  # how long a request that came too soon is tried again
@@ -121,6 +123,10 @@ class Client:
         """Ask for what the path says, with `content` as JSON if there is any."""
         return self._answer("POST", path, **({} if content is None else {"json": dict(content)}))
 
+    def delete(self, path: str) -> Any:
+        """Delete what the path says; errors as in `get`."""
+        return self._answer("DELETE", path)
+
     def get_bytes(self, path: str) -> bytes | None:
         """Return the content under `path`, or None if there is nothing."""
         response = self._send("GET", path)
@@ -148,7 +154,7 @@ class Client:
         response = self._send(method, path, **content)
         if response.is_error:
             raise _error(response)
-        return response.json()
+        return response.json() if response.content else None
 
     def _send(self, method: str, path: str, **content: Any) -> httpx2.Response:
         """Return an answer; one that says to ask later is waited for."""
@@ -214,6 +220,20 @@ class RemoteSweep:
         self._client.post(f"{self._path}:retry")
         return self
 
+    def delete(self) -> RemoteSweep:
+        """Put the sweep into the trash. Conflict if it has not ended."""
+        self._client.delete(self._path)
+        return self
+
+    def restore(self) -> RemoteSweep:
+        """Take the sweep out of the trash. Conflict if it is not in there."""
+        self._client.post(f"{self._path}:restore")
+        return self
+
+    def purge(self) -> None:
+        """Remove the sweep for good. Conflict if it is not in the trash."""
+        self._client.post(f"{self._path}:purge")
+
     def wait(
         self,
         timeout: float = 3600.0,
@@ -257,9 +277,7 @@ class RemoteSweep:
         """
         if Path(path).exists():
             raise FileExistsError(f"{path} exists; choose a folder that does not")
-        state = self.status()["state"]
-        if not SweepState(state).ended:
-            raise NotReady(f"sweep {self.id} is {state}; wait for it, or open it as it is")
+        self._require_end()
         target = Path(f"{path}.{uuid.uuid4().hex[:8]}.partial")
         target.mkdir(parents=True)
         content = self._get("zarr.json")
@@ -268,25 +286,36 @@ class RemoteSweep:
         for name, document in members.items():
             (target / name).mkdir(parents=True, exist_ok=True)
             (target / name / "zarr.json").write_bytes(self._get(f"{name}/zarr.json"))
-            for chunk in _chunk_names(document) if document["node_type"] == "array" else ():
+            for chunk in chunk_names(document) if document["node_type"] == "array" else ():
                 found = self._client.get_bytes(f"{self._path}/zarr/{name}/{chunk}")
                 if found is not None:
                     (target / name / chunk).write_bytes(found)
         target.rename(path)
         return Path(path)
 
+    def export(
+        self, path: str | Path, progress: Callable[[int, int], None] | None = None
+    ) -> list[Path]:
+        """Write the finished sweep as NetCDF-4, Zarr zip or Parquet, by the suffix of `path`.
+
+        NotReady while the sweep runs, FileExistsError if there is such a file already.
+        """
+        self._require_end()
+        here = f"{self._path}/zarr"
+        return export(
+            self.open(), lambda name: self._client.get_bytes(f"{here}/{name}"), path, progress
+        )
+
+    def _require_end(self) -> None:
+        state = self.status()["state"]
+        if not SweepState(state).ended:
+            raise NotReady(f"sweep {self.id} is {state}; wait for it, or open it as it is")
+
     def _get(self, document: str) -> bytes:
         found = self._client.get_bytes(f"{self._path}/zarr/{document}")
         if found is None:
             raise NotFound(f"no {document} in the store of sweep {self.id}")
         return found
-
-
-def _chunk_names(document: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the file name of each chunk of an array."""
-    chunks = document["chunk_grid"]["configuration"]["chunk_shape"]
-    counts = [-(-n // c) for n, c in zip(document["shape"], chunks, strict=True)]
-    return map(chunk_name, itertools.product(*map(range, counts)))
 
 
 def _seconds_to_wait(response: httpx2.Response) -> float | None:

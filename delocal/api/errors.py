@@ -15,6 +15,7 @@ from delocal.service.errors import (
     Conflict,
     DelocalError,
     NoKey,
+    NoRoom,
     NotAllowed,
     NotFound,
     NotReady,
@@ -25,6 +26,7 @@ from delocal.service.errors import (
     TooLarge,
     TooManyRequests,
 )
+from delocal.workers.storage import out_of_room
 
 MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[DelocalError], tuple[int, str]] = {
@@ -38,6 +40,7 @@ STATUS: dict[type[DelocalError], tuple[int, str]] = {
     NotAllowed: (403, "The key is not good for that"),
     TooManyRequests: (429, "Too many requests"),
     QuotaUsedUp: (429, "The quota is used up"),
+    NoRoom: (507, "No room to store that"),
 }
 
 
@@ -76,6 +79,13 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(DelocalError)
     def _ours(_: Request, error: DelocalError) -> Response:
         return answer(error)
+
+    @app.exception_handler(OSError)
+    def _disk(request: Request, error: OSError) -> Response:
+        if not out_of_room(error):
+            raise error
+        advice = f"{error}. Make room there, and ask again: nothing is lost"
+        return problem(*STATUS[NoRoom], advice)
 
     @app.exception_handler(RequestValidationError)
     def _validation(_: Request, error: RequestValidationError) -> Response:

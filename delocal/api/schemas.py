@@ -25,6 +25,9 @@ class SweepStatus(BaseModel):
     blocks: dict[str, int] = Field(description="`done` and `total`")
     core_seconds: float = Field(description="spent so far")
     submitted_by: str | None = Field(description="id of the key; null without one")
+    paused: str | None = Field(
+        description="why nothing can be stored at present; it goes on by itself"
+    )
     created: datetime
     finished: datetime | None
     priority: Priority
@@ -44,6 +47,7 @@ class SweepStatus(BaseModel):
             blocks={"total": record.blocks, "done": record.blocks_done},
             core_seconds=record.seconds,
             submitted_by=record.submitted_by,
+            paused=None if record.state.ended else record.paused,
             created=datetime.fromtimestamp(record.created, UTC),
             finished=datetime.fromtimestamp(record.finished, UTC) if record.finished else None,
             priority=record.priority,

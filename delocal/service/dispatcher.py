@@ -14,12 +14,14 @@ from pathlib import Path
 import structlog
 
 from delocal.service.ledger import Lease, Ledger
+from delocal.service.room import pause, resume
 from delocal.service.states import Priority
 from delocal.workers.block import Task, store_failed_block
 from delocal.workers.careful import WorkerDied
 from delocal.workers.evaluated import failure_of
 from delocal.workers.local import ClusterLost, Executor, Outcome
 from delocal.workers.plan import Plan, model_of
+from delocal.workers.storage import out_of_room, within
 from delocal.workers.store import Receipt, SweepStore
 
 log = structlog.get_logger()
@@ -30,6 +32,7 @@ ATTEMPTS = 3  # then a block is stored as failed, or, if it kills workers, gone 
 POISONED = 10  # cells of a block that may each kill a worker before it is given up
 LEASE_SECONDS = 10.0  # after a crash, another service waits this long
 RENEW_SECONDS = 2.0
+PAUSE_SECONDS = 5.0  # a disk that was full is looked at again
 STORES_KEPT = 256  # plans kept in memory, each with its axes
 
 
@@ -45,17 +48,18 @@ class Dispatcher:
         self,
         ledger: Ledger,
         executor: Executor,
-        sweeps_folder: Path,
+        place: str | Path,
         count_blocks: Callable[[Sequence[Receipt]], None] = lambda receipts: None,
     ) -> None:
         self.owner = uuid.uuid4().hex
         self._count_blocks = count_blocks
         self._ledger = ledger
         self._executor = executor
-        self._folder = sweeps_folder
+        self._place = place
         self._stores: dict[str, SweepStore] = {}
         self._outcomes: queue.Queue[tuple[Lease, Outcome] | None] = queue.Queue()
         self._in_flight: Counter[str] = Counter()  # tasks by sweep
+        self._paused: dict[str, float] = {}  # sweeps without room: when to look again
         self._told: set[str] = set()  # sweeps whose tasks were asked to end
         self._renewed = 0.0
         self._turn: deque[str] = deque()
@@ -93,7 +97,7 @@ class Dispatcher:
         """Return the store of a sweep."""
         kept = self._stores.get(sweep_id)
         if kept is None:
-            store = SweepStore(self._folder / sweep_id)
+            store = SweepStore(within(self._place, sweep_id))
             if not store.exists():
                 return store
             if len(self._stores) >= STORES_KEPT:
@@ -101,6 +105,10 @@ class Dispatcher:
             self._stores[sweep_id] = store
             return store
         return kept
+
+    def forget(self, sweep_id: str) -> None:
+        """Forget a store that is no longer in its place."""
+        self._stores.pop(sweep_id, None)
 
     def settle(self, lease: Lease, outcome: Outcome) -> None:
         """Enter what became of a task into the ledger."""
@@ -119,6 +127,10 @@ class Dispatcher:
         for block in set(lease.blocks) - {receipt.block for receipt in outcome}:  # cancelled
             self._ledger.release(lease.sweep_id, self.owner, lease.model, block, counts=False)
         record = self._ledger.sweep(lease.sweep_id)
+        if outcome:
+            self._paused.pop(lease.sweep_id, None)
+        if outcome and record is not None and record.paused:
+            resume(self._ledger, lease.sweep_id)
         if record is not None and record.state.ended:
             log.info("sweep ended", state=record.state, core_seconds=round(record.seconds, 3))
             self.store(lease.sweep_id).remove_leftovers()
@@ -130,9 +142,12 @@ class Dispatcher:
             except ClusterLost as error:
                 log.warning("no cluster; trying again", error=str(error))
                 self._stopping.wait(1.0)
-            except Exception:
+            except Exception as error:
                 # The ledger may be locked or its disk full for a while; nothing is lost by waiting.
-                log.exception("dispatcher step failed; trying again")
+                if out_of_room(error):
+                    log.warning("no room; trying again", error=str(error))
+                else:
+                    log.exception("dispatcher step failed; trying again")
                 self._stopping.wait(1.0)
 
     def _step(self) -> None:
@@ -182,10 +197,22 @@ class Dispatcher:
         """Ask tasks to end whose sweep was cancelled, by whichever service."""
         unwanted = self._in_flight.keys() - set(active)
         for sweep_id in unwanted - self._told:
-            self._executor.cancel(str(self.store(sweep_id).root.resolve()))
+            self._executor.cancel(self.store(sweep_id).location)
         self._told = unwanted
 
+    def _has_room(self, sweep_id: str) -> bool:
+        """Whether blocks of a sweep can be stored; after a pause one task must show it first."""
+        again = self._paused.get(sweep_id)
+        if again is None:
+            return True
+        if time.monotonic() < again or self._in_flight[sweep_id]:
+            return False
+        self._paused[sweep_id] = time.monotonic() + PAUSE_SECONDS
+        return self.store(sweep_id).has_room()
+
     def _submit_one(self, sweep_id: str) -> bool:
+        if not self._has_room(sweep_id):
+            return False
         try:
             plan = self.store(sweep_id).plan
             for part in plan.parts:
@@ -200,7 +227,7 @@ class Dispatcher:
             return False
         self._in_flight[sweep_id] += 1
         try:
-            root = str(self.store(sweep_id).root.resolve())
+            root = self.store(sweep_id).location
             careful = lease.attempt > ATTEMPTS
             task = Task(root, plan.digest, lease.model, lease.blocks, careful)
             self._executor.submit(task, lambda _, outcome: self._outcomes.put((lease, outcome)))
@@ -237,16 +264,20 @@ class Dispatcher:
         """Give the blocks of a failed task back; one that failed too often is stored as failed."""
         what = "".join(traceback.format_exception_only(error)).strip()
         log.warning("task failed", error=what)
-        lost = isinstance(error, ClusterLost)
+        if full := out_of_room(error):
+            self._paused[lease.sweep_id] = time.monotonic() + PAUSE_SECONDS
+            pause(self._ledger, lease.sweep_id, what)
         most = ATTEMPTS + (POISONED if isinstance(error, WorkerDied) else 0)
+        blameless = full or isinstance(error, ClusterLost)
         for block in lease.blocks:
-            if not lost and self._ledger.attempts(lease.sweep_id, lease.model, block) >= most:
+            tried = 0 if blameless else self._ledger.attempts(lease.sweep_id, lease.model, block)
+            if tried >= most:
                 receipt = self._failed_receipt(lease, block, error)
                 plan = self.store(lease.sweep_id).plan
                 self._ledger.give_up(plan, self.owner, receipt, what)
             else:
                 self._ledger.release(
-                    lease.sweep_id, self.owner, lease.model, block, counts=not lost
+                    lease.sweep_id, self.owner, lease.model, block, counts=not blameless
                 )
 
     def _failed_receipt(self, lease: Lease, block: int, error: BaseException) -> Receipt:

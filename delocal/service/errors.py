@@ -13,6 +13,7 @@
     +-- NotAllowed          the key is good, but not for that
     +-- TooManyRequests     too fast; says when to ask again
     +-- QuotaUsedUp         the key has had what it may have
+    +-- NoRoom              a disk is full, or cannot be written
 """
 
 from __future__ import annotations
@@ -85,6 +86,10 @@ class TooManyRequests(DelocalError):
 
 class QuotaUsedUp(DelocalError):
     """More cells, core-seconds or sweeps at a time than one key may have."""
+
+
+class NoRoom(DelocalError):
+    """A disk of the service is full or read-only; make room, and ask again."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

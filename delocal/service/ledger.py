@@ -6,11 +6,12 @@ are written and its checksum is known, by compare-and-set on the lease, so exact
 
 from __future__ import annotations
 
+import errno
 import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,7 +32,11 @@ from delocal.workers.store import Receipt
 
 @dataclass(frozen=True)
 class SweepRecord:
-    """One sweep as the ledger knows it; `counts` are cells by status."""
+    """One sweep as the ledger knows it; `counts` are cells by status.
+
+    `paused` says why its blocks cannot be stored at present; `deleted` when it was put into the
+    trash, from the state `state_before`.
+    """
 
     number: int
     id: str
@@ -46,6 +51,9 @@ class SweepRecord:
     seconds: float
     created: float
     finished: float | None
+    paused: str | None
+    deleted: float | None
+    state_before: str | None
     submitted_by: str | None
     expected_seconds: float | None
     priority: Priority = Priority.NORMAL
@@ -159,9 +167,15 @@ class Ledger:
             row = db.execute(sa.select(sweeps).where(sweeps.c.id == sweep_id)).mappings().first()
         return _record(dict(row)) if row else None
 
-    def newest(self, limit: int = 100, before: int | None = None) -> list[SweepRecord]:
-        """Return sweeps, the newest first, from before the one with the number `before`."""
-        query = sa.select(sweeps).order_by(sweeps.c.number.desc()).limit(limit)
+    def newest(
+        self, limit: int = 100, before: int | None = None, *, deleted: bool = False
+    ) -> list[SweepRecord]:
+        """Return sweeps, the newest first, from before the one with the number `before`.
+
+        Those in the trash are left out, or with `deleted` are the only ones.
+        """
+        wanted = (sweeps.c.state == SweepState.DELETED) == deleted
+        query = sa.select(sweeps).where(wanted).order_by(sweeps.c.number.desc()).limit(limit)
         if before is not None:
             query = query.where(sweeps.c.number < before)
         with self._read() as db:
@@ -373,6 +387,10 @@ class Ledger:
             cost = db.scalar(query)
         return None if cost is None else float(cost)
 
+    def writing(self) -> AbstractContextManager[Connection]:
+        """Return a transaction for what keeps the ledger: trash, pauses, repairs."""
+        return self._write()
+
     def _go_on(self, db: Connection, plan: Plan, part: Part, settled: list[Receipt]) -> None:
         """Take the next stage of a Monte Carlo cell, count what is done, and end the sweep."""
         skipped = 0
@@ -420,7 +438,8 @@ class Ledger:
 
     def _move(self, db: Connection, sweep_id: str, to: SweepState, *only: SweepState) -> bool:
         """Move a sweep to a state, if that is a move (from `only` these); its event says so."""
-        sources = only or [state for state, targets in MOVES.items() if to in targets]
+        live = (state for state in MOVES if state != SweepState.DELETED)  # only the trash restores
+        sources = only or [state for state in live if to in MOVES[state]]
         moved = db.execute(
             sweeps.update()
             .where(sweeps.c.id == sweep_id, sweeps.c.state.in_(sources))
@@ -432,8 +451,14 @@ class Ledger:
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
-        with self.engine.begin() as connection:
-            yield connection
+        try:
+            with self.engine.begin() as connection:
+                yield connection
+        except sa.exc.OperationalError as error:
+            if (number := _no_room(error)) is None:
+                raise
+            message = f"the ledger's disk takes no more: {error.orig}"
+            raise OSError(number, message) from error
 
     @contextmanager
     def _write_sweep(self, sweep_id: str) -> Iterator[Connection]:
@@ -489,6 +514,14 @@ def _engine(url: str) -> Engine:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def _no_room(error: sa.exc.OperationalError) -> int | None:
+    """Return the number of the operating system's error behind one of the database, if any."""
+    text = str(error.orig)
+    if "disk is full" in text or "No space left" in text or "disk I/O error" in text:
+        return errno.ENOSPC
+    return errno.EROFS if "readonly database" in text else None
 
 
 def _record(row: Mapping[str, Any]) -> SweepRecord:

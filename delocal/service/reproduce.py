@@ -23,6 +23,8 @@ from delocal.service.reproductions import load_reproductions
 from delocal.service.request import SweepRequest
 from delocal.service.settings import Service
 from delocal.service.states import SweepState
+from delocal.workers.storage import within
+from delocal.workers.store import DATA
 
 Requests = Mapping[str, Mapping[str, Any]]
 Trees = Mapping[str, xr.DataTree]
@@ -124,7 +126,7 @@ def reproduce(
     output.mkdir(parents=True, exist_ok=True)
     text = f"After {chosen.source}.\n\n{drawn.caption}\n"
     (output / f"{name}.txt").write_text(text)
-    paths = {label: str(service.sweeps.store(i).zarr_path) for label, i in ids.items()}
+    paths = {label: within(service.sweeps.store(i).location, DATA) for label, i in ids.items()}
     (output / f"{name}.sweeps.json").write_text(json.dumps(paths, indent=1))
     if drawn.figure is not None:
         for suffix in formats:

@@ -7,6 +7,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from delocal.service.errors import NotFound, SelectionError, TooLarge, did_you_mean
-from delocal.workers.store import SweepStore
+from delocal.workers.storage import Folder, Piece
+from delocal.workers.store import DATA, SweepStore
 
 MAX_VALUES = 1_000_000  # in one JSON answer; the Zarr route has no such limit
 OPEN_DATASETS = 32
@@ -120,6 +122,26 @@ def select(
             f"most {max_values:,}. Select less, or open the Zarr store"
         )
     return ds.compute()  # never load(): what is kept open must not keep what it reads
+
+
+def zarr_file(
+    store: SweepStore, name: str, span: tuple[int, int | None] | None = None
+) -> Path | Piece | None:
+    """Return a file of the Zarr hierarchy, or the bytes of it in a `span` (see `read_piece`).
+
+    A whole file of a folder is its path. None if there is no file, or `name` leads out of the
+    hierarchy.
+    """
+    if isinstance(store.storage, Folder):
+        root = store.zarr_path.resolve()
+        file = (root / name).resolve()
+        if not (file.is_relative_to(root) and file.is_file()):
+            return None
+        if span is None:
+            return file
+    elif any(part in ("", ".", "..") for part in name.split("/")):
+        return None
+    return store.storage.read_piece(f"{DATA}/{name}", *(span or (0, None)))
 
 
 def to_plain(ds: xr.Dataset) -> dict[str, Any]:

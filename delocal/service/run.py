@@ -29,7 +29,8 @@ def run(
     request
         A `SweepRequest`, or the same as plain content.
     path
-        Folder that keeps the sweep. A sweep begun there goes on; None keeps it in memory only.
+        Folder that keeps the sweep, or ``s3://bucket/prefix``. A sweep begun there goes on;
+        None keeps it in memory only.
     block_cells
         Cells of a block at most; the results do not depend on it.
     progress
@@ -57,7 +58,7 @@ def run(
 
 
 def open_sweep(path: str | Path) -> xr.DataTree:
-    """Open a sweep that `run` or a service stored in the folder `path`, lazily."""
+    """Open a sweep that `run` or a service stored at `path`, a folder or ``s3://...``, lazily."""
     store = SweepStore(path)
     if not store.exists():
         raise FileNotFoundError(f"{path} holds no sweep: there is no plan.json in it")

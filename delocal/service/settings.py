@@ -72,11 +72,19 @@ class Settings(BaseSettings):
         env_prefix="DELOCAL_", env_nested_delimiter="__", extra="forbid"
     )
 
-    data: Path = Field(default=Path("delocal-data"), description="folder of sweeps and ledger")
+    data: Path = Field(default=Path("delocal-data"), description="folder of ledger and sweeps")
     database_url: str | None = Field(
         default=None, description="SQLAlchemy URL of the ledger; SQLite in the data folder"
     )
     cluster: ClusterSettings = ClusterSettings()
+    sweeps: str | None = Field(
+        default=None,
+        description="where datasets lie: a folder that workers see, or s3://bucket/prefix; "
+        "`sweeps` in the data folder",
+    )
+    trash_days: float | None = Field(
+        default=30, ge=0, description="after which a deleted sweep is removed for good"
+    )
     max_cells: int = Field(default=MAX_CELLS, ge=1, description="cells of one sweep at most")
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()
@@ -92,33 +100,52 @@ class Settings(BaseSettings):
         folder.mkdir(parents=True, exist_ok=True)
         return Ledger(self.database_url or f"sqlite:///{folder / 'ledger.sqlite'}")
 
+    @property
+    def place(self) -> str:
+        """Where the sweeps lie."""
+        return self.sweeps or str(self.data.resolve() / "sweeps")
+
+    @property
+    def ledger_url(self) -> str:
+        """URL of the ledger."""
+        return self.database_url or f"sqlite:///{self.data.resolve() / 'ledger.sqlite'}"
+
 
 class Service:
     """A running service: its sweeps, its open datasets, and what must be stopped."""
 
     def __init__(self, settings: Settings) -> None:
-        folder = settings.data.resolve()
-        (folder / "sweeps").mkdir(parents=True, exist_ok=True)
+        settings.data.mkdir(parents=True, exist_ok=True)
         self.settings = settings
+        self._closed = threading.Event()
         self.stopping = threading.Event()  # whoever answers without end looks at it
         self.ledger = settings.open_ledger()
         self.keys = Keys(self.ledger.engine)
         self.audit = Audit(self.ledger.engine)
+        folder = settings.data.resolve()
         self.sharing = Sharing(folder, settings.access.share_days)
         self.metrics = Metrics()
         self.executor = make_executor(settings.cluster)
         self.dispatcher = Dispatcher(
-            self.ledger, self.executor, folder / "sweeps", self.metrics.count_blocks
+            self.ledger, self.executor, settings.place, self.metrics.count_blocks
         )
         self.metrics.watch(self.ledger, self.dispatcher, self.executor, folder)
         quotas = Quotas(self.ledger.engine, settings.quota)
-        self.sweeps = Sweeps(self.ledger, self.dispatcher, settings.max_cells, quotas)
+        self.sweeps = Sweeps(
+            self.ledger, self.dispatcher, settings.max_cells, quotas, settings.trash_days
+        )
+        self._purging = threading.Thread(
+            target=self.sweeps.trash.watch, args=(self._closed,), name="trash", daemon=True
+        )
+        self._purging.start()
         self.datasets = OpenDatasets()
         self.dispatcher.start()
 
     def close(self) -> None:
         """Stop; unfinished sweeps go on when a service starts on the same data."""
         self.stopping.set()
+        self._closed.set()
+        self._purging.join(timeout=10)
         self.dispatcher.stop()
         self.executor.close()
         self.ledger.close()

@@ -6,18 +6,22 @@ from enum import StrEnum
 
 
 class SweepState(StrEnum):
-    """Where a sweep stands."""
+    """Where a sweep stands.
+
+    A deleted sweep is in the trash: its data are there, and nobody is shown them.
+    """
 
     QUEUED = "queued"
     RUNNING = "running"
     DONE = "done"
     FAILED = "failed"
     CANCELLED = "cancelled"
+    DELETED = "deleted"
 
     @property
     def ended(self) -> bool:
         """Whether nothing more will happen by itself."""
-        return self in (SweepState.DONE, SweepState.FAILED, SweepState.CANCELLED)
+        return self not in (SweepState.QUEUED, SweepState.RUNNING)
 
 
 class Priority(StrEnum):
@@ -52,9 +56,12 @@ class BlockState(StrEnum):
 MOVES: dict[SweepState, frozenset[SweepState]] = {
     SweepState.QUEUED: frozenset({SweepState.RUNNING, SweepState.CANCELLED}),
     SweepState.RUNNING: frozenset({SweepState.DONE, SweepState.FAILED, SweepState.CANCELLED}),
-    SweepState.DONE: frozenset({SweepState.QUEUED}),  # cells that failed are tried again
-    SweepState.FAILED: frozenset({SweepState.QUEUED}),
-    SweepState.CANCELLED: frozenset({SweepState.QUEUED}),
+    # Cells that failed are tried again.
+    SweepState.DONE: frozenset({SweepState.QUEUED, SweepState.DELETED}),
+    SweepState.FAILED: frozenset({SweepState.QUEUED, SweepState.DELETED}),
+    SweepState.CANCELLED: frozenset({SweepState.QUEUED, SweepState.DELETED}),
+    # Restored to what it was; purged, it has no state at all.
+    SweepState.DELETED: frozenset({SweepState.DONE, SweepState.FAILED, SweepState.CANCELLED}),
 }
 BLOCK_MOVES: dict[BlockState, frozenset[BlockState]] = {
     BlockState.WAITING: frozenset({BlockState.QUEUED, BlockState.SKIPPED, BlockState.CANCELLED}),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,6 +18,8 @@ from delocal.service.ledger import Event, Lease, Ledger, SweepRecord
 from delocal.service.provenance import provenance
 from delocal.service.quotas import Quotas
 from delocal.service.request import SweepRequest
+from delocal.service.states import SweepState
+from delocal.service.trash import Trash
 from delocal.workers.block import Task
 from delocal.workers.dataset import Layout
 from delocal.workers.local import outcome_of
@@ -28,7 +29,6 @@ from delocal.workers.store import SweepStore
 
 log = structlog.get_logger()
 
-SWEEP_ID = re.compile("[0-9a-f]{16}")
 INLINE_SECONDS = 0.05  # a lighter sweep is computed at once: a task would cost more than it
 INLINE_BLOCKS = 4
 INLINE_LEASE = 60.0
@@ -53,9 +53,15 @@ class Sweeps:
     """The sweeps of one service."""
 
     def __init__(
-        self, ledger: Ledger, dispatcher: Dispatcher, max_cells: int, quotas: Quotas
+        self,
+        ledger: Ledger,
+        dispatcher: Dispatcher,
+        max_cells: int,
+        quotas: Quotas,
+        trash_days: float | None = None,
     ) -> None:
         self.ledger = ledger
+        self.trash = Trash(ledger, dispatcher.store, dispatcher.forget, trash_days)
         self._dispatcher = dispatcher
         self._max_cells = max_cells
         self._quotas = quotas
@@ -78,9 +84,10 @@ class Sweeps:
     ) -> SweepRecord:
         """Enter a sweep and return at once; an identical one that exists is returned as it is.
 
-        A light sweep is computed before this returns. Cells that are dear and that one of the
-        last sweeps has, or one of the `sources`, are copied. QuotaUsedUp if the key of the caller
-        has had what it may have; a sweep that exists costs nothing.
+        One in the trash is taken out of it. A light sweep is computed before this returns. Cells
+        that are dear and that one of the last sweeps has, or one of the `sources`, are copied.
+        QuotaUsedUp if the key of the caller has had what it may have; a sweep that exists costs
+        nothing.
         """
         plan = request.plan(provenance(), max_cells=self._max_cells)
         plan = replace(plan, sources=self._sources(plan, sources))
@@ -107,7 +114,8 @@ class Sweeps:
             self._run_here(plan, store)
         elif new:
             self._dispatcher.wake()
-        return self.get(plan.sweep_id)
+        record = self.get(plan.sweep_id)
+        return self.restore(record.id) if record.state == SweepState.DELETED else record
 
     def get(self, sweep_id: str) -> SweepRecord:
         """Return a sweep; NotFound if there is none."""
@@ -142,9 +150,11 @@ class Sweeps:
         """Enter the sweep that this one becomes with more values on its axes, or more replicas.
 
         It has an id of its own, that of the same request made at once; what this one has is
-        copied, byte for byte. RequestError says what cannot be added.
+        copied, byte for byte. RequestError says what cannot be added; Conflict if it is deleted.
         """
         record = self.get(sweep_id)
+        if record.state == SweepState.DELETED:
+            raise Conflict(f"sweep {sweep_id} is in the trash; restore it to extend it")
         request = SweepRequest.parse(record.request).extended(changes)
         extended = self.submit(request, by, [record.id])
         self.ledger.note(record.id, "extended", {"to": extended.id})
@@ -168,12 +178,28 @@ class Sweeps:
         self._dispatcher.wake()
         return self.get(sweep_id)
 
+    def delete(self, sweep_id: str) -> SweepRecord:
+        """Put a sweep that has ended into the trash. Conflict if it has not."""
+        self.trash.delete(self.get(sweep_id))
+        return self.get(sweep_id)
+
+    def restore(self, sweep_id: str) -> SweepRecord:
+        """Take a sweep out of the trash. Conflict if it is not in there."""
+        self.trash.restore(self.get(sweep_id))
+        return self.get(sweep_id)
+
+    def purge(self, sweep_id: str) -> None:
+        """Remove a sweep in the trash for good. Conflict if it is not in there."""
+        self.trash.purge(self.get(sweep_id))
+
     def store(self, sweep_id: str) -> SweepStore:
-        """Return the store of a sweep; NotFound if there is none."""
-        store = self._dispatcher.store(sweep_id)
-        if not SWEEP_ID.fullmatch(sweep_id) or not store.exists():
+        """Return the store of a sweep; NotFound if there is none, Conflict if it is deleted."""
+        record = self.ledger.sweep(sweep_id)
+        if record is None or not self._dispatcher.store(sweep_id).exists():
             raise _not_found(sweep_id)
-        return store
+        if record.state == SweepState.DELETED:
+            raise Conflict(f"sweep {sweep_id} is in the trash; restore it to see its data")
+        return self._dispatcher.store(sweep_id)
 
     def events(self, sweep_id: str, after: int) -> list[Event]:
         """Return what happened to a sweep after the event with id `after`."""
@@ -223,7 +249,7 @@ class Sweeps:
     def _run_here(self, plan: Plan, store: SweepStore) -> None:
         for part in plan.parts:
             lease = Lease(plan.sweep_id, part.name, tuple(part.blocks))
-            task = Task(str(store.root.resolve()), plan.digest, part.name, lease.blocks)
+            task = Task(store.location, plan.digest, part.name, lease.blocks)
             self._dispatcher.settle(lease, outcome_of(task))
 
 

@@ -26,6 +26,9 @@ sweeps = sa.Table(
     sa.Column("submitted_by", sa.String(200)),
     sa.Column("expected_seconds", sa.Float),
     sa.Index("sweeps_by_submitter", "submitted_by", "created"),
+    sa.Column("paused", sa.Text),
+    sa.Column("deleted", sa.Float),
+    sa.Column("state_before", sa.String(16)),
 )
 blocks = sa.Table(
     "blocks",

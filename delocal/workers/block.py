@@ -6,7 +6,6 @@ import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,6 +32,7 @@ from delocal.workers.plan import Part, model_of
 from delocal.workers.recall import Memory
 from delocal.workers.refined import evaluate_refined
 from delocal.workers.replicas import evaluate_replicas, summarize
+from delocal.workers.storage import within
 from delocal.workers.store import Receipt, SweepStore
 
 SEGMENT_SECONDS = 0.05  # between two looks at whether anybody still wants it
@@ -43,6 +43,7 @@ class Task:
     """Some blocks of one model of one sweep: what is sent to a worker, a few hundred bytes.
 
     A task is `careful` if its blocks killed workers before; see `delocal.workers.careful`.
+    The root is where any worker finds the store: a path, or ``s3://bucket/prefix``.
     """
 
     root: str
@@ -57,8 +58,7 @@ def run_task(task: Task, cancelled: CancelToken = never) -> list[Receipt]:
 
     The receipts of a task that was cancelled are fewer than its blocks.
     """
-    created = (Path(task.root) / "plan.json").stat().st_mtime_ns
-    store = _store(task.root, task.digest, created)
+    store = _store(task.root, task.digest, SweepStore(task.root).version)
     receipts: list[Receipt] = []
     try:
         for block in task.blocks:
@@ -121,15 +121,15 @@ def evaluate(
 
 
 def _neighbour(store: SweepStore, sweep_id: str) -> SweepStore:
-    """Return the store of another sweep in the same folder."""
-    return SweepStore(store.root.parent / sweep_id)
+    """Return the store of another sweep in the same place."""
+    return SweepStore(within(store.location.rpartition("/")[0], sweep_id))
 
 
 def _evaluate_carefully(
     store: SweepStore, part: Part, block: int, cancelled: CancelToken
 ) -> Evaluated:
     """Evaluate a block cell by cell, without those that killed a worker."""
-    with Journal.of(store.root / "journals" / part.name / f"{block:07d}.json") as journal:
+    with Journal.of(store.storage, f"journals/{part.name}/{block:07d}.json") as journal:
         if part.role == "replicas":
             evaluated = evaluate_replicas(part, block, cancelled, journal.cells)
         elif part.role == "refined":
@@ -255,9 +255,9 @@ def _cell_by_cell(
 
 
 @lru_cache(maxsize=8)
-def _store(root: str, digest: str, created: int) -> SweepStore:
-    """Open a store once; one that was created anew in the same folder is another store."""
-    store = SweepStore(Path(root))
+def _store(root: str, digest: str, version: str | None) -> SweepStore:
+    """Open a store once; one that was created anew in the same place is another store."""
+    store = SweepStore(root)
     if store.plan.digest != digest:
         raise ValueError(f"the plan of {root} is not the one that the task was made for")
     return store

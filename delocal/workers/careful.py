@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator, Mapping
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from delocal.workers.evaluated import every, failure_of
-from delocal.workers.zarr_format import write_bytes
+from delocal.workers.storage import Storage
 
 Cell = tuple[int, ...]
 
@@ -30,18 +29,20 @@ class Journal:
     Used as a context: it is removed in the end, or says that nobody is at work any more.
     """
 
-    def __init__(self, path: Path, poisoned: set[Cell]) -> None:
-        self._path = path
+    def __init__(self, storage: Storage, name: str, poisoned: set[Cell]) -> None:
+        self._storage = storage
+        self._name = name
         self._poisoned = poisoned
 
     @classmethod
-    def of(cls, path: Path) -> Journal:
+    def of(cls, storage: Storage, name: str) -> Journal:
         """Read the journal of a block; the cell that it was left at is poisoned."""
-        if not path.exists():
-            return cls(path, set())
-        content = json.loads(path.read_bytes())
+        found = storage.read(name)
+        if found is None:
+            return cls(storage, name, set())
+        content = json.loads(found)
         poisoned = {tuple(cell) for cell in content["poisoned"]}
-        return cls(path, poisoned | ({tuple(content["at"])} if content["at"] else set()))
+        return cls(storage, name, poisoned | ({tuple(content["at"])} if content["at"] else set()))
 
     def cells(self, wanted: NDArray[np.bool_]) -> Iterator[Cell]:
         """Yield the cells of a mask that did not kill anybody, each noted before it is tried."""
@@ -60,11 +61,11 @@ class Journal:
 
     def __exit__(self, kind: object, *_: object) -> None:
         if kind is None:
-            self._path.unlink(missing_ok=True)
+            self._storage.remove(self._name)
         else:  # somebody said stop, or storing failed: no cell is to blame
             self._write(None)
 
     def _write(self, at: Cell | None) -> None:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        self._storage.prepare(self._name)
         content = {"poisoned": sorted(self._poisoned), "at": at}
-        write_bytes(self._path, json.dumps(content).encode())
+        self._storage.write(self._name, json.dumps(content).encode())

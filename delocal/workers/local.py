@@ -91,7 +91,6 @@ def run_plan(
 ) -> SweepStore:
     """Compute a whole sweep in this process; blocks that `root` holds already are kept."""
     store = SweepStore(root)
-    store.root.parent.mkdir(parents=True, exist_ok=True)
     store.create(plan)
     if store.plan.digest != plan.digest:
         raise ValueError(f"{root} holds another sweep; choose an empty folder")

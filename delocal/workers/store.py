@@ -8,15 +8,12 @@
 
 A block is one whole chunk of every variable and belongs to one task, because two writers of
 one chunk lose data. A variable that does not vary along some dimension is written by the first
-block along it.
+block along it. The root is a folder, or ``s3://bucket/prefix``.
 """
 
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -36,14 +33,27 @@ from delocal.workers.dataset import (
     parameter_attributes,
 )
 from delocal.workers.plan import Part, Plan, model_of
+from delocal.workers.storage import (
+    PARTIAL,
+    PROBE_BYTES,
+    File,
+    Folder,
+    Storage,
+    storage_at,
+    try_to_write,
+)
 from delocal.workers.zarr_format import (
     array_document,
     chunk_name,
+    decode_chunk,
     encode_chunk,
     encode_labels,
     group_document,
-    write_bytes,
 )
+
+PLAN = "plan.json"
+DELETED = "deleted.json"  # lies beside the plan of a sweep that is in the trash
+DATA = "data.zarr"
 
 
 @dataclass(frozen=True)
@@ -64,73 +74,148 @@ class Receipt:
     unfinished: bool = False
 
 
+@dataclass(frozen=True)
+class Damage:
+    """What is wrong with a file of a block: its name below the root, its variable, in words."""
+
+    name: str
+    variable: str
+    what: str
+
+
 class SweepStore:
-    """One sweep on disk: created once, written block by block, read as xarray."""
+    """One sweep in its place: created once, written block by block, read as xarray."""
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
+        self.storage: Storage = storage_at(root)
         self._open: dict[str, dict[str, Any]] = {}
+
+    @cached_property
+    def location(self) -> str:
+        """Where any process finds the store: an absolute path, or ``s3://bucket/prefix``."""
+        return self.storage.location
+
+    @property
+    def root(self) -> Path:
+        """The folder of the store; ValueError if it lies in a bucket."""
+        if not isinstance(self.storage, Folder):
+            raise ValueError(f"{self.location} is no folder of this machine; open it instead")
+        return self.storage.path
 
     @property
     def zarr_path(self) -> Path:
-        """Where the Zarr hierarchy is."""
-        return self.root / "data.zarr"
+        """The folder of the Zarr hierarchy."""
+        return self.root / DATA
 
     @cached_property
     def plan(self) -> Plan:
-        """The plan of the sweep, read once."""
-        return Plan.from_json(json.loads((self.root / "plan.json").read_text()))
+        """The plan of the sweep, read once; FileNotFoundError if there is no sweep."""
+        content = self.storage.read(PLAN)
+        if content is None:
+            raise FileNotFoundError(f"{self.location} holds no sweep: there is no {PLAN} in it")
+        return Plan.from_json(json.loads(content))
+
+    @property
+    def version(self) -> str | None:
+        """What differs between this store and one created anew in its place; None if none."""
+        return self.storage.version(PLAN)
 
     def exists(self) -> bool:
         """Whether there is a sweep here: a store appears with all its documents, or not at all."""
-        return (self.root / "plan.json").exists()
+        return self.version is not None
+
+    def deleted(self) -> bool:
+        """Whether the sweep is in the trash: its data are there, and not to be used."""
+        return self.storage.version(DELETED) is not None
 
     def create(self, plan: Plan) -> None:
         """Write everything but the data. A store that exists is left as it is."""
         if self.exists():
             return
-        building = self.root.with_name(f"{self.root.name}.{uuid.uuid4().hex[:8]}.partial")
-        _write_template(building, plan)
-        try:
-            os.replace(building, self.root)
-        except OSError as error:  # a full folder is not replaced
-            shutil.rmtree(building)
-            if not self.exists():
-                message = f"{self.root} is not empty and holds no sweep; choose another folder"
-                raise FileExistsError(message) from error
+        content = json.dumps(plan.to_json()).encode()
+
+        def others(chosen: bytes) -> Iterator[File]:
+            first = plan if chosen == content else Plan.from_json(json.loads(chosen))
+            return template(first)
+
+        self.storage.create(PLAN, content, others)
 
     def write(self, model: str, block: int, arrays: Mapping[str, NDArray[Any]]) -> str:
         """Write the chunks of one block and return the checksum of its data."""
         checksum = 0
-        for chunk in _owned_chunks(self.plan.part(model), block):
-            values = np.asarray(arrays[chunk.variable], order="C")
-            content = encode_chunk(values, chunk.shape)
-            path = self.zarr_path / model / chunk.variable / chunk.name
-            write_bytes(path, content)
-            if chunk.reproducible:
-                checksum = google_crc32c.extend(checksum, values.tobytes())
+
+        def encoded() -> Iterator[File]:
+            nonlocal checksum
+            for chunk in _owned_chunks(self.plan.part(model), block):
+                values = np.asarray(arrays[chunk.variable], order="C")
+                yield chunk.name, encode_chunk(values, chunk.shape)
+                if chunk.reproducible:
+                    checksum = google_crc32c.extend(checksum, values.tobytes())
+
+        self.storage.write_all(encoded())
         return f"{checksum:08x}"
 
     def sign(self, receipt: Receipt) -> None:
         """Write the receipt of a block whose data are written."""
-        path = self._receipt(receipt.model, receipt.block)
-        write_bytes(path, json.dumps(asdict(receipt)).encode())
+        content = json.dumps(asdict(receipt)).encode()
+        self.storage.write(receipt_name(receipt.model, receipt.block), content)
 
     def forget(self, model: str, block: int) -> None:
         """Remove the receipt of a block, which is then computed again."""
-        self._receipt(model, block).unlink(missing_ok=True)
+        self.storage.remove(receipt_name(model, block))
 
     def receipt(self, model: str, block: int) -> Receipt | None:
         """Return the receipt of a block that is stored and whose data match it, else None."""
-        path = self._receipt(model, block)
-        if not path.exists():
+        receipt = self.signed(model, block)
+        return receipt if receipt and not self.damage(model, block, receipt) else None
+
+    def intact(self, model: str, block: int) -> dict[str, NDArray[Any]] | None:
+        """Return the variables that a block wrote; None if it is not stored, or damaged."""
+        receipt = self.signed(model, block)
+        if receipt is None:
+            return None
+        arrays, damage = self._verify(model, block, receipt)
+        return None if damage else arrays
+
+    def signed(self, model: str, block: int) -> Receipt | None:
+        """Return the receipt of a block, whatever became of its data; None if none can be read."""
+        found = self.storage.read(receipt_name(model, block))
+        if found is None:
             return None
         try:
-            content = json.loads(path.read_bytes())
-            receipt = Receipt(**{**content, "failures": tuple(content["failures"])})
+            content = json.loads(found)
+            return Receipt(**{**content, "failures": tuple(content["failures"])})
         except (ValueError, TypeError, KeyError):  # torn: the block is computed again
             return None
-        return receipt if self._checksum(model, block) == receipt.checksum else None
+
+    def damage(self, model: str, block: int, receipt: Receipt) -> list[Damage]:
+        """Return what is wrong with the data of a block that has a receipt, file by file."""
+        return self._verify(model, block, receipt)[1]
+
+    def _verify(
+        self, model: str, block: int, receipt: Receipt
+    ) -> tuple[dict[str, NDArray[Any]], list[Damage]]:
+        """Return the variables of a block as far as they can be read, and what is wrong."""
+        arrays: dict[str, NDArray[Any]] = {}
+        found: list[Damage] = []
+        checksum = 0
+        for chunk in _owned_chunks(self.plan.part(model), block):
+            content = self.storage.read(chunk.name)
+            if content is None:
+                found.append(Damage(chunk.name, chunk.variable, "is missing"))
+                continue
+            try:
+                values = chunk.decode(content)
+            except (ValueError, RuntimeError) as error:  # RuntimeError: blosc's
+                found.append(Damage(chunk.name, chunk.variable, str(error)))
+                continue
+            arrays[chunk.variable] = values
+            if chunk.reproducible:
+                checksum = google_crc32c.extend(checksum, values.tobytes())
+        if not found and f"{checksum:08x}" != receipt.checksum:
+            name = receipt_name(model, block)
+            found.append(Damage(name, "", "does not belong to the data, whose checksum differs"))
+        return arrays, found
 
     def read(self, part: Part, region: Mapping[str, slice]) -> dict[str, NDArray[Any]]:
         """Return the variables of a part within a `region` by dimension."""
@@ -144,52 +229,59 @@ class SweepStore:
             for v in model.variables_for(part.grid.parameters)
         }
 
+    def has_room(self) -> bool:
+        """Whether something of the size of a chunk or two can be written at present."""
+        try:
+            try_to_write(self.storage, PROBE_BYTES)
+        except OSError:
+            return False
+        return True
+
+    def leftovers(self) -> Iterator[str]:
+        """Yield files that were being written when a process died, or are at this moment."""
+        return (name for name in self.storage.names() if name.endswith(PARTIAL))
+
     def remove_leftovers(self) -> None:
         """Remove files that were being written when a process died; for a sweep that has ended."""
-        for leftover in self.root.rglob("*.partial"):
-            leftover.unlink(missing_ok=True)
+        for name in list(self.leftovers()):
+            self.storage.remove(name)
 
     def open(self) -> xr.DataTree:
         """Return the whole sweep, lazily: one child for each model."""
-        return xr.open_datatree(self.zarr_path, engine="zarr", chunks=None)
+        return xr.open_datatree(self.storage.zarr(DATA), engine="zarr", chunks=None)
 
     def open_model(self, model: str) -> xr.Dataset:
         """Return the dataset of one model, lazily and without dask."""
-        ds: xr.Dataset = xr.open_zarr(self.zarr_path / model, chunks=None)
+        ds: xr.Dataset = xr.open_zarr(self.storage.zarr(f"{DATA}/{model}"), chunks=None)
         return ds
 
     def _stored(self, name: str) -> dict[str, Any]:
         """Return the arrays of a group for reading, opened once: their documents do not change."""
         if name not in self._open:
-            self._open[name] = dict(zarr.open_group(self.zarr_path / name, mode="r").arrays())
+            group = zarr.open_group(self.storage.zarr(f"{DATA}/{name}"), mode="r")
+            self._open[name] = dict(group.arrays())
         return self._open[name]
 
-    def _receipt(self, model: str, block: int) -> Path:
-        return self.root / "receipts" / model / f"{block:07d}.json"
 
-    def _checksum(self, model: str, block: int) -> str | None:
-        """Return the checksum of what is stored, or None where a chunk does not decode."""
-        arrays = self._stored(model)
-        checksum = 0
-        for chunk in _owned_chunks(self.plan.part(model), block):
-            try:
-                values = np.asarray(arrays[chunk.variable][chunk.region], order="C")
-            except (ValueError, RuntimeError, OSError):
-                return None
-            if chunk.reproducible:
-                checksum = google_crc32c.extend(checksum, values.tobytes())
-        return f"{checksum:08x}"
+def receipt_name(model: str, block: int) -> str:
+    """Return the name of the receipt of a block, below the root."""
+    return f"receipts/{model}/{block:07d}.json"
 
 
 @dataclass(frozen=True)
 class _Chunk:
-    """One chunk of one variable."""
+    """One chunk of one variable: its file, its full shape, and how much of it is cells."""
 
     variable: str
     name: str
-    region: tuple[slice, ...]
+    dtype: str
+    used: tuple[slice, ...]
     shape: tuple[int, ...]
     reproducible: bool
+
+    def decode(self, content: bytes) -> NDArray[Any]:
+        """Return the values of its cells; ValueError says what is wrong with the bytes."""
+        return decode_chunk(content, self.dtype, self.shape)[self.used]
 
 
 def _owned_chunks(part: Part, block: int) -> Iterator[_Chunk]:
@@ -204,55 +296,54 @@ def _owned_chunks(part: Part, block: int) -> Iterator[_Chunk]:
         if any(place[dim] for dim in part.grid.names if dim not in dims):
             continue
         extra = tuple(len(model.coordinates[dim]) for dim in variable.dims)
+        file = chunk_name((*(place[dim] for dim in dims), *[0] * len(extra)))
         yield _Chunk(
             variable.name,
-            chunk_name((*(place[dim] for dim in dims), *[0] * len(extra))),
-            (*(box[dim] for dim in dims), *map(slice, extra)),
+            f"{DATA}/{part.name}/{variable.name}/{file}",
+            variable.dtype,
+            (*(slice(box[dim].stop - box[dim].start) for dim in dims), *map(slice, extra)),
             (*(side[dim] for dim in dims), *extra),
             variable.reproducible,
         )
 
 
-def _write_template(root: Path, plan: Plan) -> None:
+def template(plan: Plan) -> Iterator[File]:
+    """Yield every file of a new sweep but its plan: documents, coordinates, empty folders."""
     members: dict[str, dict[str, Any]] = {}
     for part in plan.parts:
-        group = _write_group(root / "data.zarr" / part.name, part, plan.provenance)
+        group = _group(part, plan.provenance)
         below = group["consolidated_metadata"]["metadata"]
         members[part.name] = group_document(group["attributes"], {})
         members.update({f"{part.name}/{name}": document for name, document in below.items()})
-        (root / "receipts" / part.name).mkdir(parents=True)
-    _write_document(root / "data.zarr", group_document(plan.provenance, members))
-    write_bytes(root / "plan.json", json.dumps(plan.to_json()).encode())
+        yield _document(f"{DATA}/{part.name}", group)
+        for name in below:
+            yield _document(f"{DATA}/{part.name}/{name}", below[name])
+        for name, content in _coordinate_chunks(part):
+            yield f"{DATA}/{part.name}/{name}", content
+        yield f"receipts/{part.name}/", b""
+    yield _document(DATA, group_document(plan.provenance, members))
 
 
-def _write_group(path: Path, part: Part, provenance: Mapping[str, Any]) -> dict[str, Any]:
-    """Write the group of one model with its coordinates, and return its document."""
+def _group(part: Part, provenance: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the document of the group of one model, with those of its arrays."""
     model = model_of(part)
     layout = Layout.of_grid(part.grid, model)
     side = dict(zip(part.grid.names, part.block_shape, strict=True))
     members = {}
     for name, values, dims in _coordinates(part):
         parameter = model.parameter(name)
-        dtype = coordinate_dtype(parameter)
-        members[name] = array_document(
-            values.shape, values.shape, dtype, dims, parameter_attributes(parameter)
-        )
-        _write_document(path / name, members[name])
-        content = encode_chunk(values.astype(dtype), values.shape)
-        write_bytes(path / name / chunk_name([0] * values.ndim), content)
+        dtype, attributes = coordinate_dtype(parameter), parameter_attributes(parameter)
+        members[name] = array_document(values.shape, values.shape, dtype, dims, attributes)
     for dim, labels in model.coordinates.items():
         dtype = "string" if isinstance(labels[0], str) else "float64"
         size, named = [len(labels)], {"long_name": dim}
         members[dim] = array_document(size, size, dtype, [dim], named)
-        _write_document(path / dim, members[dim])
-        write_bytes(path / dim / chunk_name([0]), encode_labels(labels))
     for variable in model.variables_for(part.grid.parameters):
         shape, dims = layout.shape(variable), layout.dims(variable)
         chunks = [side.get(dim, size) for dim, size in zip(dims, shape, strict=True)]
         members[variable.name] = array_document(
             shape, chunks, variable.dtype, dims, variable.attributes
         )
-        _write_document(path / variable.name, members[variable.name])
     swept = {dimension.name for dimension in part.grid.dimensions}
     attributes = {
         **provenance,
@@ -260,9 +351,17 @@ def _write_group(path: Path, part: Part, provenance: Mapping[str, Any]) -> dict[
         "options": json.dumps(dict(part.options)),
         "coordinates": " ".join(sorted(part.grid.parameters - swept)),
     }
-    document = group_document(attributes, members)
-    _write_document(path, document)
-    return document
+    return group_document(attributes, members)
+
+
+def _coordinate_chunks(part: Part) -> Iterator[File]:
+    """Yield the one chunk of each coordinate."""
+    model = model_of(part)
+    for name, values, _ in _coordinates(part):
+        typed = values.astype(coordinate_dtype(model.parameter(name)))
+        yield f"{name}/{chunk_name([0] * values.ndim)}", encode_chunk(typed, values.shape)
+    for dim, labels in model.coordinates.items():
+        yield f"{dim}/{chunk_name([0])}", encode_labels(labels)
 
 
 def _coordinates(part: Part) -> Iterator[tuple[str, NDArray[Any], tuple[str, ...]]]:
@@ -273,6 +372,5 @@ def _coordinates(part: Part) -> Iterator[tuple[str, NDArray[Any], tuple[str, ...
             yield name, np.asarray(values), (dimension.name,)
 
 
-def _write_document(folder: Path, document: Mapping[str, Any]) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    write_bytes(folder / "zarr.json", json.dumps(document, indent=1).encode())
+def _document(folder: str, document: Mapping[str, Any]) -> File:
+    return f"{folder}/zarr.json", json.dumps(document, indent=1).encode()

@@ -9,19 +9,20 @@ Zarr specification v3.0; codecs ``bytes``, ``blosc``, ``crc32c`` and ``vlen-utf8
 
 from __future__ import annotations
 
-import os
-import uuid
-from collections.abc import Mapping, Sequence
-from pathlib import Path
+import itertools
+import math
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import google_crc32c
 import numpy as np
 from numcodecs import VLenUTF8
-from numcodecs.blosc import SHUFFLE, compress
+from numcodecs.blosc import SHUFFLE, compress, decompress
 from numpy.typing import NDArray
 
 BLOSC_BLOCK = 2**18  # fixed, so that the bytes do not depend on the number of threads
+BLOSC_HEADER = 16
+CHECKSUM = 4  # bytes of a crc32c
 
 
 def array_document(
@@ -96,15 +97,37 @@ def encode_labels(labels: Sequence[str] | Sequence[float]) -> bytes:
     return _with_checksum(bytes(VLenUTF8().encode(np.asarray(labels, dtype=object))))
 
 
-def write_bytes(path: Path, content: bytes) -> None:
-    """Write a file whole or not at all: readers and crashes never see half of it.
+def decode_chunk(content: bytes, dtype: str, chunks: Sequence[int]) -> NDArray[Any]:
+    """Return the values of one whole chunk; ValueError says what is wrong with its bytes.
 
-    In the same folder: a rename between folders would wait for every other one on the disk.
+    Examples
+    --------
+    >>> decode_chunk(encode_chunk(np.arange(2.0), [3]), "float64", [3])
+    array([ 0.,  1., nan])
     """
-    partial = f"{path}.{uuid.uuid4().hex[:8]}.partial"
-    with open(partial, "wb") as file:
-        file.write(content)
-    os.replace(partial, path)
+    body = content[:-CHECKSUM]
+    if not checksum_holds(content):
+        size = int.from_bytes(body[12:16], "little")  # of the whole chunk, by blosc's header
+        if len(body) < BLOSC_HEADER or len(body) < size:
+            raise ValueError(f"cut off: {len(content):,} bytes are left")
+        raise ValueError("its crc32c does not match: a bit has flipped")
+    values = np.frombuffer(decompress(body), np.dtype(dtype).newbyteorder("<"))
+    if values.size != math.prod(chunks):
+        raise ValueError(f"holds {values.size:,} values instead of {math.prod(chunks):,}")
+    return values.reshape(tuple(chunks))
+
+
+def checksum_holds(content: bytes) -> bool:
+    """Whether the bytes of a chunk are those that were written."""
+    body = content[:-CHECKSUM]
+    return len(content) >= CHECKSUM and _with_checksum(body) == content
+
+
+def chunk_names(document: Mapping[str, Any]) -> Iterator[str]:
+    """Yield the file name of each chunk of an array, from its metadata."""
+    chunks = document["chunk_grid"]["configuration"]["chunk_shape"]
+    counts = [-(-n // c) for n, c in zip(document["shape"], chunks, strict=True)]
+    return map(chunk_name, itertools.product(*map(range, counts)))
 
 
 def _codecs(dtype: str) -> list[dict[str, Any]]:

@@ -1,5 +1,6 @@
 """What those who run the service see: numbers, and which part is down."""
 
+import errno
 import os
 import time
 
@@ -10,6 +11,7 @@ from delocal.service import readiness
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import BlockState, SweepState
 from delocal.workers.local import ClusterLost
+from delocal.workers.storage import storage_at
 from tests.service.test_audit_and_quotas import request
 
 
@@ -134,6 +136,33 @@ def test_a_data_folder_that_is_gone_is_named(service):
     assert "data" in down(service)
     os.rename(elsewhere, service.settings.data)
     assert down(service) == {}
+
+
+@pytest.fixture
+def apart(service, place):
+    """A service whose sweeps lie in a place of their own."""
+    service.settings.sweeps = place
+    return service
+
+
+def test_the_place_of_the_sweeps_is_tried_and_left_as_it_was(apart):
+    assert down(apart) == {}
+    assert list(storage_at(apart.settings.place).names()) == []
+
+
+def test_a_place_of_sweeps_that_is_full_is_named(apart, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "secret words", "secret place")
+
+    monkeypatch.setattr(type(storage_at(apart.settings.place)), "write", full)
+    why = "the place of the sweeps cannot be written: No space left on device"
+    assert down(apart) == {"sweeps": why}
+
+
+def test_a_bucket_that_is_not_there_is_named(service, s3):
+    service.settings.sweeps = f"{s3}-elsewhere/sweeps"
+    why = "the place of the sweeps cannot be written: No such file or directory"
+    assert down(service) == {"sweeps": why}
 
 
 def test_a_service_that_stops_is_not_ready(service):

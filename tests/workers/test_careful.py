@@ -7,6 +7,7 @@ from delocal.physics.model import Cancelled, Status
 from delocal.workers.block import Task, run_block, run_task
 from delocal.workers.careful import Journal, WorkerDied
 from delocal.workers.grid import Dimension, Grid
+from delocal.workers.storage import Folder
 from delocal.workers.store import SweepStore
 
 
@@ -53,31 +54,31 @@ def test_each_death_costs_one_cell_and_no_neighbour(deadly):
 def die_here(store):
     """Put the journal back to where a process that dies leaves it: nobody tidies up."""
     [path] = (store.root / "journals").rglob("*.json")
-    journal = Journal.of(path)
+    journal = Journal.of(store.storage, str(path.relative_to(store.root)))
     next_one = {1: (1,), 2: (3,)}[len(journal._poisoned) + 1]
     journal._write(next_one)
 
 
 def test_who_stops_because_it_was_told_to_blames_no_cell(tmp_path):
-    path = tmp_path / "journals" / "0.json"
+    place, path = Folder(tmp_path), tmp_path / "journals" / "0.json"
 
     def stop_at_1():
-        with Journal.of(path) as journal:
+        with Journal.of(place, "journals/0.json") as journal:
             for cell in journal.cells(np.ones(3, bool)):
                 if cell == (1,):
                     raise Cancelled
 
     with pytest.raises(Cancelled):
         stop_at_1()
-    with Journal.of(path) as again:
+    with Journal.of(place, "journals/0.json") as again:
         assert list(again.cells(np.ones(3, bool))) == [(0,), (1,), (2,)]
     assert not path.exists()
 
 
 def test_the_journal_is_written_before_the_cell_is_tried(tmp_path):
-    path = tmp_path / "journals" / "0.json"
-    cells = Journal.of(path).cells(np.array([True, False, True]))
+    place = Folder(tmp_path)
+    cells = Journal.of(place, "journals/0.json").cells(np.array([True, False, True]))
     assert next(cells) == (0,)
-    assert Journal.of(path)._poisoned == {(0,)}
+    assert Journal.of(place, "journals/0.json")._poisoned == {(0,)}
     assert next(cells) == (2,)
-    assert Journal.of(path)._poisoned == {(2,)}
+    assert Journal.of(place, "journals/0.json")._poisoned == {(2,)}

@@ -233,3 +233,20 @@ def replace_run_task(work, root):
         return work(task, token) if task.root == root else block.run_task(task, token)
 
     dask.run_task = chosen if work else block.run_task
+
+
+def test_workers_write_to_a_bucket_with_the_keys_of_their_environment(plan, prefix, tmp_path):
+    before = children()
+    stored = SweepStore(f"{prefix}/sweep")
+    stored.create(plan)
+    cluster = DaskExecutor(ClusterSpec(workers=1))
+    try:
+        blocks = tuple(plan.parts[0].blocks)
+        [receipts] = run(cluster, Task(stored.location, plan.digest, "scaling", blocks))
+    finally:
+        cluster.close()
+    wait_until_gone(before)
+    assert [receipt.block for receipt in receipts] == list(blocks)
+    reference = run_plan(plan, tmp_path / "reference")
+    for name in reference.storage.names("data.zarr"):
+        assert stored.storage.read(name) == reference.storage.read(name), name

@@ -11,7 +11,7 @@ import pytest
 import xarray as xr
 
 from delocal.physics.model import Status
-from delocal.workers import store as store_module
+from delocal.workers import storage
 from delocal.workers.block import run_block
 from delocal.workers.grid import Dimension, Exclusion, Grid
 from delocal.workers.local import run_plan
@@ -231,7 +231,7 @@ def test_leftovers_of_killed_writers_disturb_nobody(store, chunks):
 
 def test_a_store_appears_whole_or_not_at_all(plan, tmp_path, monkeypatch):
     """Creation dies after each of its files in turn; the next attempt succeeds."""
-    target, real = SweepStore(tmp_path / "sweep"), store_module.write_bytes
+    target, real = SweepStore(tmp_path / "sweep"), storage.write_bytes
     allowed = 0
 
     def dying(path, content):
@@ -241,7 +241,7 @@ def test_a_store_appears_whole_or_not_at_all(plan, tmp_path, monkeypatch):
         real(path, content)
 
     with monkeypatch.context() as patch:
-        patch.setattr(store_module, "write_bytes", dying)
+        patch.setattr(storage, "write_bytes", dying)
         while not target.exists():
             dying.left = allowed
             with contextlib.suppress(KeyboardInterrupt):

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
+from delocal.api.byte_ranges import MEDIA_TYPE, asked_span, piece_response
 from delocal.api.errors import documented
 from delocal.api.routes.deps import CurrentService, SweepId
 from delocal.service.errors import NotFound, SelectionError
-from delocal.service.results import Selection, select, to_plain
+from delocal.service.results import Selection, select, to_plain, zarr_file
 
 router = APIRouter(tags=["data"])
 RESERVED = {"model", "variables", "nearest"}
@@ -64,14 +66,23 @@ def data(
 @router.get(
     "/sweeps/{sweep_id}/zarr/{path:path}",
     summary="The Zarr store of a sweep, for xarray.open_zarr(url)",
-    response_class=FileResponse,
-    responses={200: {"content": {"application/octet-stream": {}}}, **documented(404, 422)},
+    response_class=Response,
+    responses={
+        200: {"content": {MEDIA_TYPE: {}}},
+        206: {"content": {MEDIA_TYPE: {}}, "description": "The bytes that `Range` asks for"},
+        416: {"description": "There are no such bytes"},
+        **documented(404, 409, 422),
+    },
 )
 @router.head("/sweeps/{sweep_id}/zarr/{path:path}", include_in_schema=False)
-def zarr_bytes(sweep_id: SweepId, path: str, service: CurrentService) -> FileResponse:
+def zarr_bytes(sweep_id: SweepId, path: str, request: Request, service: CurrentService) -> Response:
     """Chunks that are not computed yet are 404, which Zarr reads as missing values."""
-    root = service.sweeps.store(sweep_id).zarr_path
-    file = (root / path).resolve()
-    if not file.is_relative_to(root.resolve()) or not file.is_file():
+    span = asked_span(request.headers)
+    found = zarr_file(service.sweeps.store(sweep_id), path, span)
+    if found is None:
         raise NotFound(f"{path!r} is not in the store of sweep {sweep_id}, or not computed yet")
-    return FileResponse(file, media_type="application/octet-stream")
+    if isinstance(found, Path):
+        return FileResponse(found, media_type=MEDIA_TYPE)
+    if span is not None:
+        return piece_response(found)
+    return Response(found.content, headers={"Accept-Ranges": "bytes"}, media_type=MEDIA_TYPE)

@@ -6,8 +6,8 @@ from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
-from fastapi.responses import FileResponse
 
+from delocal.api.byte_ranges import MEDIA_TYPE
 from delocal.api.errors import documented
 from delocal.api.routes import data as of_keys
 from delocal.api.routes.deps import CurrentService, SweepId
@@ -65,10 +65,17 @@ def shared_data(
 @router.get(
     "/shared/{token}/zarr/{path:path}",
     summary="The Zarr store of a shared sweep, for xarray.open_zarr(url)",
-    response_class=FileResponse,
-    responses={200: {"content": {"application/octet-stream": {}}}, **documented(401, 404)},
+    response_class=Response,
+    responses={
+        200: {"content": {MEDIA_TYPE: {}}},
+        206: {"content": {MEDIA_TYPE: {}}, "description": "The bytes that `Range` asks for"},
+        416: {"description": "There are no such bytes"},
+        **documented(401, 404, 409),
+    },
 )
 @router.head("/shared/{token}/zarr/{path:path}", include_in_schema=False)
-def shared_zarr(sweep_id: SharedSweep, path: str, service: CurrentService) -> FileResponse:
+def shared_zarr(
+    sweep_id: SharedSweep, path: str, request: Request, service: CurrentService
+) -> Response:
     """The same as `/v1/sweeps/{sweep_id}/zarr`."""
-    return of_keys.zarr_bytes(sweep_id, path, service)
+    return of_keys.zarr_bytes(sweep_id, path, request, service)

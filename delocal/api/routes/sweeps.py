@@ -67,12 +67,14 @@ def list_sweeps(
     before: Annotated[
         int | None, Query(ge=1, le=2**63 - 1, description="continue from the `next` link")
     ] = None,
+    deleted: Annotated[bool, Query(description="those in the trash instead")] = False,
 ) -> SweepList:
     """`next` is the link to the page after this one, or null."""
-    records = service.ledger.newest(limit, before)
+    records = service.ledger.newest(limit, before, deleted=deleted)
     base = str(request.base_url)
     more = len(records) == limit
-    after = f"{base}v1/sweeps?limit={limit}&before={records[-1].number}" if more else None
+    page = f"limit={limit}" + ("&deleted=true" if deleted else "")
+    after = f"{base}v1/sweeps?{page}&before={records[-1].number}" if more else None
     return SweepList(sweeps=[SweepStatus.of(record, base) for record in records], next=after)
 
 
@@ -129,6 +131,37 @@ def retry(
 ) -> SweepStatus:
     """Cells that are done are not computed again."""
     return SweepStatus.of(service.sweeps.retry(sweep_id, caller), str(request.base_url))
+
+
+@router.delete(
+    "/sweeps/{sweep_id}",
+    summary="Put a sweep that has ended into the trash",
+    responses=documented(404, 409, 422),
+)
+def delete(sweep_id: SweepId, request: Request, service: CurrentService) -> SweepStatus:
+    """Its data are removed after some days, a setting of the service; until then `:restore`."""
+    return SweepStatus.of(service.sweeps.delete(sweep_id), str(request.base_url))
+
+
+@router.post(
+    "/sweeps/{sweep_id}:restore",
+    summary="Take a sweep out of the trash",
+    responses=documented(404, 409, 422),
+)
+def restore(sweep_id: SweepId, request: Request, service: CurrentService) -> SweepStatus:
+    """It is what it was before."""
+    return SweepStatus.of(service.sweeps.restore(sweep_id), str(request.base_url))
+
+
+@router.post(
+    "/sweeps/{sweep_id}:purge",
+    status_code=204,
+    summary="Remove a sweep in the trash for good, now",
+    responses=documented(404, 409, 422),
+)
+def purge(sweep_id: SweepId, service: CurrentService) -> None:
+    """There is no way back."""
+    service.sweeps.purge(sweep_id)
 
 
 @router.get(

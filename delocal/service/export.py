@@ -1,0 +1,281 @@
+"""A finished sweep as one file: NetCDF-4, a Zarr zip, or Parquet; by blocks, never all at once.
+
+Sources are datasets opened lazily, from a folder, a bucket or over HTTP, and a function that
+reads the files of the Zarr hierarchy.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import uuid
+import zipfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from itertools import product
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from delocal.physics.model import Status
+from delocal.service.errors import NotFound, NotReady, SelectionError
+from delocal.workers.store import DATA, SweepStore
+from delocal.workers.zarr_format import chunk_names
+
+Box = dict[str, slice]
+Read = Callable[[str], bytes | None]
+Progress = Callable[[int, int], None]
+
+COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in a zip: equal sweeps are equal bytes
+
+
+def export(
+    tree: xr.DataTree, read: Read, path: str | Path, progress: Progress | None = None
+) -> list[Path]:
+    """Write a sweep to the format that the suffix of `path` names, and return the files.
+
+    Parameters
+    ----------
+    tree
+        The datasets of the sweep, opened lazily.
+    read
+        Returns a file of the Zarr hierarchy by its name, None if there is none.
+    path
+        ``.nc`` NetCDF-4 with a group for each model; ``.zip`` the Zarr store; ``.parquet`` a long
+        table, one row for each cell; with several models one file each, ``<name>-<model>.parquet``.
+    progress
+        Called with the number of blocks written, and of blocks.
+
+    Raises
+    ------
+    SelectionError
+        Another suffix.
+    FileExistsError
+        A file is there already.
+    """
+    path = Path(path)
+    writers = {".nc": _to_netcdf, ".zip": _to_zip, ".parquet": _to_parquet}
+    if path.suffix not in writers:
+        known = ", ".join(writers)
+        raise SelectionError(f"{path.name} has no suffix that is known; choose one of {known}")
+    return writers[path.suffix](tree, read, path, progress or _silent)
+
+
+def export_store(
+    store: SweepStore, path: str | Path, progress: Progress | None = None
+) -> list[Path]:
+    """Write the sweep of a store to one file; see `export`. NotReady if it is unfinished."""
+    missing = sum(
+        int((store.open_model(part.name)["status"] == Status.NOT_COMPUTED).sum())
+        for part in store.plan.parts
+        if part.role != "replicas"
+    )
+    if missing:
+        raise NotReady(f"{missing:,} cells of {store.location} are not computed yet; go on with it")
+    return export(store.open(), lambda name: store.storage.read(f"{DATA}/{name}"), path, progress)
+
+
+def boxes(ds: xr.Dataset) -> list[Box]:
+    """Return boxes that tile a dataset, each a few whole chunks, or one that is too large.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"y": ("x", np.zeros(5))})
+    >>> ds.y.encoding["chunks"] = (2,)
+    >>> boxes(ds)
+    [{'x': slice(0, 2, None)}, {'x': slice(2, 4, None)}, {'x': slice(4, 5, None)}]
+    """
+    side = {str(dim): size for dim, size in ds.sizes.items()}
+    for variable in ds.data_vars.values():
+        for dim, chunk in zip(variable.dims, variable.encoding.get("chunks", ()), strict=False):
+            side[str(dim)] = min(side[str(dim)], chunk)
+    cuts = {
+        dim: [slice(i, min(i + side[dim], size)) for i in range(0, size, side[dim])]
+        for dim, size in ((str(d), s) for d, s in ds.sizes.items())
+    }
+    return [dict(zip(cuts, place, strict=True)) for place in product(*cuts.values())]
+
+
+def _to_netcdf(tree: xr.DataTree, read: Read, path: Path, progress: Progress) -> list[Path]:
+    import h5netcdf  # a library that only exports need
+
+    datasets = _datasets(tree)
+    work = [(name, box) for name, ds in datasets.items() for box in boxes(ds)]
+    with _whole(path) as partial, h5netcdf.File(partial, "w") as file:
+        file.attrs.update(_attributes(tree.attrs))
+        groups = {name: file.create_group(name) for name in datasets}
+        for name, ds in datasets.items():
+            _define(groups[name], ds)
+        for done, (name, box) in enumerate(work, 1):
+            _fill(groups[name], datasets[name], box)
+            progress(done, len(work))
+    return [path]
+
+
+def _define(group: Any, ds: xr.Dataset) -> None:
+    """Write everything of a group but the data: dimensions, coordinates, attributes."""
+    group.dimensions = {str(dim): size for dim, size in ds.sizes.items()}
+    scalars = " ".join(sorted(str(name) for name in ds.coords if name not in ds.dims))
+    group.attrs.update(_attributes({**ds.attrs, **({"coordinates": scalars} if scalars else {})}))
+    for name, variable in ds.variables.items():
+        text = variable.dtype.kind in "OTU"
+        options: dict[str, Any] = {}
+        if variable.dtype.kind == "f" and name in ds.data_vars:
+            options["fillvalue"] = np.nan
+        if variable.ndim and name in ds.data_vars:
+            chunks = variable.encoding.get("chunks", variable.shape)
+            options |= {**COMPRESSION, "chunks": tuple(map(min, chunks, variable.shape))}
+        dtype = _text_type() if text else variable.dtype
+        new = group.create_variable(str(name), variable.dims, dtype, **options)
+        new.attrs.update(_attributes(variable.attrs))
+        if name in ds.coords:
+            new[...] = variable.values.astype(object) if text else variable.values
+
+
+def _fill(group: Any, ds: xr.Dataset, box: Box) -> None:
+    """Write one block: of a variable that lacks a dimension, only where that begins."""
+    for name, variable in ds.data_vars.items():
+        own = {dim: side for dim, side in box.items() if dim in variable.dims}
+        if any(side.start for dim, side in box.items() if dim not in own):
+            continue
+        place = tuple(own[str(dim)] for dim in variable.dims) or ...
+        group.variables[str(name)][place] = variable.isel(own).values
+
+
+def _to_zip(tree: xr.DataTree, read: Read, path: Path, progress: Progress) -> list[Path]:
+    """Copy the hierarchy byte by byte; chunks are compressed already."""
+    with _whole(path) as partial, zipfile.ZipFile(partial, "w") as archive:
+        names = list(_names(read))
+        for done, name in enumerate(names, 1):
+            content = read(name)
+            if content is not None:
+                archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
+            progress(done, len(names))
+    return [path]
+
+
+def _names(read: Read) -> Iterator[str]:
+    """Yield the name of every file of a hierarchy, from its consolidated metadata."""
+    root = read("zarr.json")
+    if root is None:
+        raise NotFound("no zarr.json in the store")
+    yield "zarr.json"
+    for name, document in json.loads(root)["consolidated_metadata"]["metadata"].items():
+        yield f"{name}/zarr.json"
+        if document["node_type"] == "array":
+            yield from (f"{name}/{chunk}" for chunk in chunk_names(document))
+
+
+def _to_parquet(tree: xr.DataTree, read: Read, path: Path, progress: Progress) -> list[Path]:
+    import pyarrow.parquet
+
+    datasets = _datasets(tree)
+    alone = len(datasets) == 1
+    files = [path if alone else path.with_name(f"{path.stem}-{n}{path.suffix}") for n in datasets]
+    work = {name: boxes(ds) for name, ds in datasets.items()}
+    done, total = 0, sum(map(len, work.values()))
+    with ExitStack() as stack:  # all of them appear, or none
+        partials = [stack.enter_context(_whole(file)) for file in files]
+        for (name, ds), partial in zip(datasets.items(), partials, strict=True):
+            schema = _schema(ds)
+            with pyarrow.parquet.ParquetWriter(partial, schema) as writer:
+                for box in work[name]:
+                    writer.write_table(pyarrow.table(_columns(ds, box), schema=schema))
+                    done += 1
+                    progress(done, total)
+    return files
+
+
+def _schema(ds: xr.Dataset) -> Any:
+    """Return the columns of a long table; attributes of variable and dataset as JSON."""
+    import pyarrow
+
+    fields = []
+    for name, source, _ in _column_sources(ds):
+        described = {"attributes": json.dumps(_plain(source.attrs))}
+        dtype = pyarrow.string() if source.dtype.kind in "OTU" else source.dtype
+        kind = dtype if isinstance(dtype, pyarrow.DataType) else pyarrow.from_numpy_dtype(dtype)
+        fields.append(pyarrow.field(name, kind, metadata=described))
+    return pyarrow.schema(fields, metadata={"attributes": json.dumps(_plain(ds.attrs))})
+
+
+def _columns(ds: xr.Dataset, box: Box) -> dict[str, Any]:
+    """Return the columns of a block, one row for each cell."""
+    cells = _cell_dims(ds)
+    shape = [box[dim].stop - box[dim].start for dim in cells]
+    columns = {}
+    for name, source, labels in _column_sources(ds):
+        part = source.isel({dim: box[dim] for dim in cells if dim in source.dims} | labels)
+        spread = part.values.reshape(
+            [box[dim].stop - box[dim].start if dim in source.dims else 1 for dim in cells]
+        )
+        columns[name] = np.broadcast_to(spread, shape).ravel()
+    return columns
+
+
+def _column_sources(ds: xr.Dataset) -> Iterator[tuple[str, xr.Variable, dict[str, int]]]:
+    """Yield name, variable and, along dimensions that are not of cells, the place of each column.
+
+    Such a dimension becomes columns: ``kappa_exponent_T``, ``kappa_exponent_W``.
+    """
+    cells = _cell_dims(ds)
+    for name, variable in ds.variables.items():
+        if name in ds.coords and not set(variable.dims) <= set(cells):
+            continue  # the labels themselves
+        further = [str(dim) for dim in variable.dims if dim not in cells]
+        for place in np.ndindex(*(ds.sizes[dim] for dim in further)):
+            labels = [str(ds[dim].values[i]) for dim, i in zip(further, place, strict=True)]
+            yield "_".join([str(name), *labels]), variable, dict(zip(further, place, strict=True))
+
+
+def _cell_dims(ds: xr.Dataset) -> tuple[str, ...]:
+    """Return the dimensions of the cells: those of their status."""
+    return tuple(map(str, ds["status"].dims))
+
+
+def _datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
+    return {name: child.to_dataset() for name, child in tree.children.items()}
+
+
+@contextmanager
+def _whole(path: Path) -> Iterator[Path]:
+    """Give a name to write to; the file appears whole or not at all."""
+    if path.exists():
+        raise FileExistsError(f"{path} exists; choose another name")
+    partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
+    try:
+        yield partial
+        os.replace(partial, path)
+    except BaseException:
+        with suppress(FileNotFoundError):
+            partial.unlink()
+        raise
+
+
+def _text_type() -> Any:
+    import h5py
+
+    return h5py.string_dtype()
+
+
+def _attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    """Return attributes as NetCDF has them: numbers, texts, arrays of one type."""
+    return {
+        str(name): np.asarray(value) if isinstance(value, list) else value
+        for name, value in attributes.items()
+        if value is not None
+    }
+
+
+def _plain(attributes: Mapping[Any, Any]) -> dict[str, Any]:
+    return {
+        str(name): value.tolist() if isinstance(value, np.ndarray | np.generic) else value
+        for name, value in attributes.items()
+    }
+
+
+def _silent(done: int, total: int) -> None:
+    pass

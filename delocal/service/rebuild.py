@@ -1,0 +1,196 @@
+"""The ledger's rows from plans and receipts: what a store knows about the work on it."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import Connection
+
+from delocal.service.ledger import Ledger
+from delocal.service.states import BlockState, SweepState
+from delocal.service.tables import blocks, events, failures, sweeps
+from delocal.workers.plan import Part, Plan
+from delocal.workers.store import Receipt
+
+Receipts = Mapping[tuple[str, int], Receipt]
+SETTLED = (BlockState.DONE, BlockState.FAILED, BlockState.SKIPPED)
+AT_ONCE = 1000  # rows of one statement
+
+
+def enter_anew(
+    ledger: Ledger,
+    plan: Plan,
+    receipts: Receipts,
+    *,
+    created: float,
+    mark: Mapping[str, Any] | None,
+) -> SweepState:
+    """Enter a sweep that the ledger has lost, and return its state.
+
+    One that is unfinished is queued, and goes on when a service looks; whether it had been
+    cancelled, its store does not know. The `mark` of a deleted sweep says so.
+    """
+    states = dict(states_of(plan, receipts))
+    state = before = _state(states)
+    if mark is not None:
+        state, before = SweepState.DELETED, SweepState(mark["state"])
+    request = json.loads(plan.provenance.get("request", "{}"))
+    with ledger.writing() as db:
+        db.execute(
+            sweeps.insert().values(
+                id=plan.sweep_id,
+                name=request.get("name", ""),
+                tags=request.get("tags", []),
+                request=request,
+                state=state,
+                cells=plan.cells,
+                blocks=len(states),
+                created=created,
+                finished=time.time() if before.ended else None,
+                deleted=None if mark is None else mark["time"],
+                state_before=None if mark is None else before,
+                counts={},
+                blocks_done=0,
+                seconds=sum(receipt.seconds for receipt in receipts.values()),
+            )
+        )
+        rows = [_row(plan, place, state, receipts.get(place)) for place, state in states.items()]
+        for start in range(0, len(rows), AT_ONCE):
+            db.execute(blocks.insert(), rows[start : start + AT_ONCE])
+        _enter_failures(db, plan, receipts)
+        _recount(db, plan)
+        _tell(db, plan.sweep_id, "rebuilt", {"state": state})
+    return state
+
+
+def enter_receipts(ledger: Ledger, plan: Plan, receipts: Receipts) -> None:
+    """Turn blocks of a sweep that has ended done, as their receipts say."""
+    with ledger.writing() as db:
+        for (name, block), receipt in receipts.items():
+            row = _row(plan, (name, block), _settled(receipt), receipt)
+            db.execute(blocks.update().where(*_this(plan, name, block)).values(**row))
+            db.execute(failures.delete().where(*_this(plan, name, block, failures)))
+        _enter_failures(db, plan, receipts)
+        _recount(db, plan)
+        left = sa.select(blocks.c.state).where(blocks.c.sweep_id == plan.sweep_id).distinct()
+        found = {BlockState(state) for state in db.scalars(left)}
+        if found <= set(SETTLED):
+            state = SweepState.FAILED if BlockState.FAILED in found else SweepState.DONE
+            ended = sweeps.c.state.in_([SweepState.CANCELLED, SweepState.FAILED, SweepState.DONE])
+            here = sa.and_(sweeps.c.id == plan.sweep_id, ended)
+            db.execute(sweeps.update().where(here).values(state=state))
+        _tell(db, plan.sweep_id, "rebuilt", {"blocks": len(receipts)})
+
+
+def states_of(plan: Plan, receipts: Receipts) -> Iterator[tuple[tuple[str, int], BlockState]]:
+    """Yield every block of a sweep with the state that follows from the receipts there are."""
+    for part in plan.parts:
+        if part.role in ("cells", "refined"):
+            for block in part.blocks:
+                receipt = receipts.get((part.name, block))
+                yield (part.name, block), _settled(receipt) if receipt else BlockState.QUEUED
+        if part.role == "replicas":
+            for cells in range(len(part.blocks) // part.batches):
+                yield from _replicated(part, cells, receipts)
+
+
+def _replicated(
+    part: Part, cells: int, receipts: Receipts
+) -> Iterator[tuple[tuple[str, int], BlockState]]:
+    """Yield the replicas of some cells, and their summary: the stages of a Monte Carlo sweep."""
+    summary = receipts.get((part.model, cells))
+    batches = {batch: (part.name, cells * part.batches + batch) for batch in range(part.batches)}
+    stored = {batch for batch, place in batches.items() if place in receipts}
+    final = summary is not None and (not summary.unfinished or len(stored) == part.batches)
+    queued = False
+    for batch, place in batches.items():
+        if batch in stored:
+            yield place, _settled(receipts[place])
+        elif final:
+            yield place, BlockState.SKIPPED
+        else:
+            first = batch < part.first_batches
+            queued |= first
+            yield place, BlockState.QUEUED if first else BlockState.WAITING
+    if summary is not None and final:
+        yield (part.model, cells), _settled(summary)
+    else:
+        yield (part.model, cells), BlockState.WAITING if queued else BlockState.QUEUED
+
+
+def given_up(receipt: Receipt) -> bool:
+    """Whether a receipt is that of a block that nobody could evaluate."""
+    return any(failure["cell"] is None for failure in receipt.failures)
+
+
+def _settled(receipt: Receipt) -> BlockState:
+    return BlockState.FAILED if given_up(receipt) else BlockState.DONE
+
+
+def _state(states: Mapping[tuple[str, int], BlockState]) -> SweepState:
+    found = set(states.values())
+    if not found <= set(SETTLED):
+        return SweepState.QUEUED
+    return SweepState.FAILED if BlockState.FAILED in found else SweepState.DONE
+
+
+def _row(
+    plan: Plan, place: tuple[str, int], state: BlockState, receipt: Receipt | None
+) -> dict[str, Any]:
+    return {
+        "sweep_id": plan.sweep_id,
+        "model": place[0],
+        "block": place[1],
+        "state": state,
+        "attempt": 0,
+        "owner": None,
+        "lease_until": None,
+        "checksum": receipt.checksum if receipt else None,
+        "seconds": receipt.seconds if receipt else None,
+        "counts": dict(receipt.counts) if receipt else None,
+    }
+
+
+def _this(
+    plan: Plan, name: str, block: int, table: sa.Table = blocks
+) -> list[sa.ColumnElement[bool]]:
+    return [
+        table.c.sweep_id == plan.sweep_id,
+        table.c.model == name,
+        table.c.block == block,
+    ]
+
+
+def _enter_failures(db: Connection, plan: Plan, receipts: Receipts) -> None:
+    rows = [
+        {"sweep_id": plan.sweep_id, "model": name, "block": block, **failure}
+        for (name, block), receipt in receipts.items()
+        for failure in receipt.failures
+    ]
+    if rows:
+        db.execute(failures.insert(), rows)
+
+
+def _recount(db: Connection, plan: Plan) -> None:
+    """Count the cells by status, and the blocks that are settled."""
+    query = sa.select(blocks.c.counts).where(
+        blocks.c.sweep_id == plan.sweep_id, blocks.c.state.in_(SETTLED)
+    )
+    counts, done = Counter({"not_computed": plan.cells}), 0
+    for row in db.scalars(query):
+        done += 1
+        counts.update(row or {})
+        counts["not_computed"] -= sum((row or {}).values())
+    left = {status: number for status, number in counts.items() if number}
+    values = {"counts": left, "blocks_done": done}
+    db.execute(sweeps.update().where(sweeps.c.id == plan.sweep_id).values(**values))
+
+
+def _tell(db: Connection, sweep_id: str, kind: str, data: Mapping[str, Any]) -> None:
+    row = {"sweep_id": sweep_id, "time": time.time(), "kind": kind, "data": dict(data)}
+    db.execute(events.insert().values(**row))

@@ -1,0 +1,133 @@
+"""A sweep is the same wherever it lies: a folder or a bucket, and whatever befalls it there."""
+
+import dataclasses
+
+import pytest
+import xarray as xr
+
+from delocal.service.run import open_sweep
+from delocal.workers.block import Task, run_task, store_failed_block
+from delocal.workers.local import run_plan
+from delocal.workers.plan import Plan
+from delocal.workers.storage import within
+from delocal.workers.store import SweepStore, receipt_name
+
+ENERGY = "data.zarr/toy/energy/c.0.0"
+
+
+@pytest.fixture
+def store(plan, place):
+    return run_plan(plan, within(place, "sweep"))
+
+
+def bytes_of(store):
+    return {
+        name: store.storage.read(name)
+        for name in store.storage.names()
+        if name.startswith("data.zarr")
+    }
+
+
+def test_it_has_the_bytes_of_a_local_sweep(store, plan, tmp_path):
+    reference = run_plan(plan, tmp_path / "reference")
+    assert len(bytes_of(store)) > 20
+    assert bytes_of(store) == bytes_of(reference)
+    xr.testing.assert_identical(store.open_model("toy").load(), reference.open_model("toy").load())
+    xr.testing.assert_identical(
+        open_sweep(store.location)["toy"].to_dataset().load(), reference.open_model("toy").load()
+    )
+
+
+def test_a_sweep_begun_goes_on_with_what_is_missing(store, plan, place):
+    before = bytes_of(store)
+    versions = {b: store.storage.version(receipt_name("toy", b)) for b in range(4)}
+    store.storage.remove(receipt_name("toy", 2))
+    store.storage.remove(ENERGY)  # of block 0
+    again = run_plan(plan, within(place, "sweep"))
+    assert bytes_of(again) == before
+    after = {b: store.storage.version(receipt_name("toy", b)) for b in range(4)}
+    assert all(after.values())
+    assert {b for b in range(4) if after[b] == versions[b]} >= {1, 3}
+
+
+@pytest.mark.parametrize(
+    ("broken", "what"),
+    [
+        (lambda good: good[:40] + bytes([good[40] ^ 4]) + good[41:], "a bit has flipped"),
+        (lambda good: good[:-9], "cut off: "),
+        (lambda good: b"", "cut off: 0 bytes are left"),
+    ],
+)
+def test_damage_is_named_by_file_and_variable(store, broken, what):
+    store.storage.write(ENERGY, broken(store.storage.read(ENERGY)))
+    [damage] = store.damage("toy", 0, store.signed("toy", 0))
+    assert (damage.name, damage.variable) == (ENERGY, "energy")
+    assert what in damage.what
+    assert store.receipt("toy", 0) is None
+    assert store.receipt("toy", 1) is not None
+
+
+def test_a_missing_chunk_and_a_foreign_one_are_told_apart(store):
+    store.storage.write(ENERGY, store.storage.read("data.zarr/toy/energy/c.0.1"))
+    [foreign] = store.damage("toy", 0, store.signed("toy", 0))
+    assert foreign.name == receipt_name("toy", 0)
+    assert "checksum differs" in foreign.what
+    store.storage.remove(ENERGY)
+    [missing] = store.damage("toy", 0, store.signed("toy", 0))
+    assert (missing.name, missing.what) == (ENERGY, "is missing")
+
+
+def test_a_chunk_of_another_shape_is_named(store):
+    store.storage.write(ENERGY, store.storage.read("data.zarr/toy/slopes/c.0.0"))
+    [damage] = store.damage("toy", 0, store.signed("toy", 0))
+    assert "values instead of" in damage.what
+
+
+def test_a_task_finds_the_store_by_its_location(plan, place):
+    store = SweepStore(within(place, "sweep"))
+    store.create(plan)
+    receipts = run_task(Task(store.location, plan.digest, "toy", (1, 2)))
+    assert [receipt.block for receipt in receipts] == [1, 2]
+    assert store.receipt("toy", 2) == receipts[1]
+    with pytest.raises(ValueError, match="not the one"):
+        run_task(Task(store.location, "0" * 64, "toy", (0,)))
+
+
+def test_a_store_created_anew_in_its_place_is_another_one(plan, place):
+    """A worker that kept the first one open must not write its chunks into the second."""
+    first = SweepStore(within(place, "sweep"))
+    first.create(plan)
+    run_task(Task(first.location, plan.digest, "toy", (0,)))
+    first.storage.clear("plan.json")
+    part = dataclasses.replace(plan.parts[0], block_shape=(5, 1))
+    other = Plan(plan.sweep_id, (part,), plan.provenance)
+    second = SweepStore(within(place, "sweep"))
+    second.create(other)
+    with pytest.raises(ValueError, match="not the one"):
+        run_task(Task(first.location, plan.digest, "toy", (0,)))
+    [receipt] = run_task(Task(first.location, other.digest, "toy", (3,)))
+    assert second.receipt("toy", 3) == receipt
+
+
+def test_a_block_that_nobody_could_evaluate_is_stored_as_failed(plan, place):
+    store = SweepStore(within(place, "sweep"))
+    store.create(plan)
+    receipt = store_failed_block(store, "toy", 3, RuntimeError("poison"))
+    assert store.receipt("toy", 3).counts == receipt.counts
+    assert "poison" in store.receipt("toy", 3).failures[0]["error"]
+
+
+def test_only_a_folder_has_a_path(store, place):
+    if place.startswith("s3://"):
+        with pytest.raises(ValueError, match="no folder of this machine"):
+            _ = store.zarr_path
+        assert store.location == f"{place}/sweep"
+    else:
+        assert str(store.zarr_path) == f"{place}/sweep/data.zarr"
+
+
+def test_no_sweep_is_an_error_with_its_place(place):
+    with pytest.raises(FileNotFoundError, match="holds no sweep"):
+        _ = SweepStore(within(place, "nowhere")).plan
+    with pytest.raises(FileNotFoundError, match="holds no sweep"):
+        open_sweep(within(place, "nowhere"))
