@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import reprlib
 from collections.abc import Callable, Hashable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Any, Literal
 
@@ -75,6 +75,25 @@ class Parameter:
     default: float | None = None
     optional: bool = False
 
+    @classmethod
+    def positive(
+        cls,
+        name: str,
+        long_name: str,
+        units: str,
+        default: float | None = None,
+        *,
+        optional: bool = False,
+    ) -> Parameter:
+        """Return a parameter of which any positive number is allowed.
+
+        Examples
+        --------
+        >>> Parameter.positive("T", "temperature", "energy").allowed
+        'finite number, 0 < T'
+        """
+        return cls(name, long_name, units, 0, np.inf, True, False, default, optional)
+
     @property
     def allowed(self) -> str:
         """The allowed values in words."""
@@ -94,6 +113,10 @@ class Parameter:
         if self.integer:
             inside &= np.asarray(values) == np.round(values)
         return np.asarray(inside)
+
+
+NO_YES = {"no": 0, "yes": 1}
+"""The meanings of a flag that answers a question."""
 
 
 @dataclass(frozen=True)
@@ -140,6 +163,45 @@ class Variable:
     estimated: bool = False
     derived: bool = False
     reproducible: bool = True
+
+    @classmethod
+    def flag(
+        cls,
+        name: str,
+        long_name: str,
+        equation: str = "",
+        flags: Mapping[str, int] | type[IntEnum] = NO_YES,
+        *,
+        depends: tuple[str, ...] | None = None,
+        needs: str | None = None,
+        comment: str = "",
+    ) -> Variable:
+        """Return a variable whose values are the `flags`; by default the answer to a question.
+
+        Examples
+        --------
+        >>> Variable.flag("valid", "whether all assumptions hold").attributes["flag_meanings"]
+        'no yes'
+        """
+        meanings = flags if isinstance(flags, Mapping) else {m.name: int(m) for m in flags}
+        return cls(name, long_name, "1", equation, depends, (), "int8", meanings, needs, comment)
+
+    @property
+    def log10(self) -> Variable:
+        """The decimal logarithm of the variable, finite where the variable itself underflows.
+
+        Examples
+        --------
+        >>> twin = Variable("kappa", "thermal conductivity", "energy").log10
+        >>> twin.name, twin.long_name, twin.units
+        ('log10_kappa', 'decimal logarithm of the thermal conductivity', 'lg(energy)')
+        """
+        return replace(
+            self,
+            name=f"log10_{self.name}",
+            long_name=f"decimal logarithm of the {self.long_name}",
+            units="1" if self.units == "1" else f"lg({self.units})",
+        )
 
     @property
     def attributes(self) -> dict[str, Any]:

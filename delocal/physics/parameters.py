@@ -59,20 +59,16 @@ class SpinModel(Generic[Quantity]):
         return 2 * self.alpha * self.beta - self.d * (self.alpha + self.beta)
 
 
-def _positive(name: str, long_name: str, units: str, **more: Any) -> Parameter:
-    return Parameter(name, long_name, units, minimum=0, open_bounds=True, **more)
-
-
 SPIN_PARAMETERS = (
     Parameter("d", "dimension of space", "1", minimum=1, maximum=3, integer=True),
-    _positive("alpha", "exponent of the hopping, t/r**alpha", "1"),
-    _positive("beta", "exponent of the interaction, V/r**beta", "1"),
-    _positive("T", "temperature", "energy"),
-    _positive("W", "disorder", "energy"),
-    _positive("t", "hopping", "energy length**alpha", default=0.02),
-    _positive("V", "interaction", "energy length**beta", default=0.02),
-    _positive("rho", "density of spins", "length**(-d)", default=1.0),
-    _positive("L", "size of the sample", "length", optional=True),
+    Parameter.positive("alpha", "exponent of the hopping, t/r**alpha", "1"),
+    Parameter.positive("beta", "exponent of the interaction, V/r**beta", "1"),
+    Parameter.positive("T", "temperature", "energy"),
+    Parameter.positive("W", "disorder", "energy"),
+    Parameter.positive("t", "hopping", "energy length**alpha", default=0.02),
+    Parameter.positive("V", "interaction", "energy length**beta", default=0.02),
+    Parameter.positive("rho", "density of spins", "length**(-d)", default=1.0),
+    Parameter.positive("L", "size of the sample", "length", optional=True),
 )
 """The parameters of the power-law spin model, for the models that are swept over them."""
 

@@ -8,11 +8,9 @@ from delocal.physics.model import STATUS, Model, Parameter, Variable
 
 REPLICA = "replica"  # the dimension along which replicas lie
 N_REPLICAS = Variable("n_replicas", "replicas in the mean", dtype="int64")
-TARGET_REACHED = Variable(
+TARGET_REACHED = Variable.flag(
     "target_reached",
     "whether the relative error asked for was reached",
-    dtype="int8",
-    flags={"no": 0, "yes": 1},
     comment="yes where none was asked for",
 )
 CORE_SECONDS = Variable(

@@ -45,27 +45,18 @@ def _where(valid: NDArray[np.bool_], quantity: LogArray) -> LogArray:
     return LogArray(np.asarray(np.where(valid, quantity.ln, np.nan)))
 
 
-def _flag(name: str, long_name: str, needs: str | None = None) -> Variable:
-    return Variable(
-        name, long_name, dtype="int8", flags={"no": 0, "yes": 1}, equation=PAPER, needs=needs
-    )
-
-
-def _with_logarithm(variable: Variable) -> tuple[Variable, Variable]:
-    v = variable
-    logarithm = Variable(
-        f"log10_{v.name}",
-        f"decimal logarithm of the {v.long_name}",
-        "1" if v.units == "1" else f"lg({v.units})",
-        v.equation,
-        needs=v.needs,
-    )
-    return v, logarithm
-
-
-def _positive(name: str, long_name: str, units: str, default: float | None = 1.0) -> Parameter:
-    return Parameter(name, long_name, units, minimum=0, open_bounds=True, default=default)
-
+NUMBERS = (
+    Variable("sigma_dc", "dc conductivity", "conductivity", f"{PAPER}, Eq. (6)"),
+    Variable("hop_energy", "energy of a typical hop", "energy", f"{PAPER}, Eq. (6)"),
+    Variable("hop_length", "length of a typical hop", "zeta", f"{PAPER}, Eq. (6)"),
+    Variable(
+        "sigma_ac",
+        "dissipative ac conductivity at T = 0",
+        "conductivity",
+        f"{PAPER}, Eq. (7)",
+        needs="omega",
+    ),
+)
 
 model = Model(
     name="hopping",
@@ -75,36 +66,21 @@ model = Model(
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, cond-mat/0602510 (2006)",
     parameters=(
         Parameter("d", "dimension", "1", 1, 3, integer=True),
-        _positive("T", "temperature", "energy", None),
-        _positive("delta", "level spacing in a localization volume", "energy"),
+        Parameter.positive("T", "temperature", "energy"),
+        Parameter.positive("delta", "level spacing in a localization volume", "energy", 1.0),
         Parameter("alpha", "power of T in the prefactor", "1", -100, 100, default=0.0),
-        _positive("sigma0", "prefactor of the dc conductivity", "conductivity"),
-        _positive("beta", "constant of Mott's law, T0 / delta", "1"),
-        Parameter("omega", "frequency", "energy", minimum=0, open_bounds=True, optional=True),
-        _positive("sigma1", "prefactor of the ac conductivity", "conductivity"),
+        Parameter.positive("sigma0", "prefactor of the dc conductivity", "conductivity", 1.0),
+        Parameter.positive("beta", "constant of Mott's law, T0 / delta", "1", 1.0),
+        Parameter.positive("omega", "frequency", "energy", optional=True),
+        Parameter.positive("sigma1", "prefactor of the ac conductivity", "conductivity", 1.0),
     ),
     variables=(
         STATUS,
-        _flag("dc_valid", "whether T < delta, so that hops are of variable range"),
-        _flag("ac_valid", "whether omega < delta, so that pairs absorb", "omega"),
-        *_with_logarithm(
-            Variable("sigma_dc", "dc conductivity", "conductivity", f"{PAPER}, Eq. (6)")
+        Variable.flag("dc_valid", "whether T < delta, so that hops are of variable range", PAPER),
+        Variable.flag(
+            "ac_valid", "whether omega < delta, so that pairs absorb", PAPER, needs="omega"
         ),
-        *_with_logarithm(
-            Variable("hop_energy", "energy of a typical hop", "energy", f"{PAPER}, Eq. (6)")
-        ),
-        *_with_logarithm(
-            Variable("hop_length", "length of a typical hop", "zeta", f"{PAPER}, Eq. (6)")
-        ),
-        *_with_logarithm(
-            Variable(
-                "sigma_ac",
-                "dissipative ac conductivity at T = 0",
-                "conductivity",
-                f"{PAPER}, Eq. (7)",
-                needs="omega",
-            )
-        ),
+        *(variable for number in NUMBERS for variable in (number, number.log10)),
     ),
     evaluate=evaluate,
     seconds_per_cell=1e-6,

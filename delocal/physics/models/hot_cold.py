@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -33,6 +32,13 @@ class Quantity(NamedTuple):
     units: str
     equation: str
     comment: str = ""
+
+    @property
+    def variable(self) -> Variable:
+        """The number; its equation is of `PAPER`, and "(7)" stands for Eq. (7)."""
+        where = f"Eq. {self.equation}" if self.equation[0] == "(" else self.equation
+        equation = f"{PAPER}, {where}"
+        return Variable(self.name, self.long_name, self.units, equation, comment=self.comment)
 
 
 COLD = (
@@ -166,44 +172,23 @@ def _at_threshold(
 
 def _variables() -> Iterator[Variable]:
     yield STATUS
-    flags = {"no": 0, "yes": 1}
-    yield Variable(
+    yield Variable.flag(
         "localized",
         "whether electrons of all energies are localized",
-        dtype="int8",
-        flags=flags,
-        equation=f"{PAPER}, below Eq. (12)",
+        f"{PAPER}, below Eq. (12)",
         comment="to lowest order in the interaction; eps_th is infinite and sigma 0",
     )
-    yield Variable(
+    yield Variable.flag(
         "assumptions_hold",
         'whether every ">>" of the derivation is at least a ">"',
-        dtype="int8",
-        flags=flags,
-        equation=f"{PAPER}, Secs. II, III",
+        f"{PAPER}, Secs. II, III",
         comment="eps_th - eF > T, Delta_h < T, N_eff > 1, l_M < xi_h, l_M < v_h/T, alpha < 1, "
         "k_F xi_c > 1 (1D) or k_F v_F tau > 1 (2D); no where localized",
     )
     yield Variable("log_sigma", "natural logarithm of sigma", "1", f"{PAPER}, Eqs. (18), (29)")
     for quantity in (*COLD, *HOT, *AT_THRESHOLD):
-        yield from _variables_of(quantity)
-
-
-def _variables_of(q: Quantity) -> Iterator[Variable]:
-    """Yield X and log10_X."""
-    where = q.equation if q.equation[0] != "(" else f"Eq. {q.equation}"
-    number = Variable(q.name, q.long_name, q.units, f"{PAPER}, {where}", comment=q.comment)
-    yield number
-    yield replace(
-        number,
-        name=f"log10_{q.name}",
-        long_name=f"decimal logarithm of the {q.long_name}",
-        units="1" if q.units == "1" else f"lg({q.units})",
-    )
-
-
-def _positive(name: str, long_name: str, units: str, default: float | None = None) -> Parameter:
-    return Parameter(name, long_name, units, minimum=0, open_bounds=True, default=default)
+        yield quantity.variable
+        yield quantity.variable.log10
 
 
 model = Model(
@@ -213,12 +198,14 @@ model = Model(
     title="Hot-cold mixture in a continuum",
     reference="I. V. Gornyi et al., Absence of many-body localization in a continuum (2017)",
     parameters=(
-        _positive("T", "temperature", "energy"),
-        _positive("eF", "Fermi energy", "energy", 2.0),
-        _positive("u", "strength of the interaction, |int V dr|", "energy length**D", 0.3),
-        _positive("m", "mass", "1/(energy length**2)", 1.0),
-        _positive("w", "strength of the disorder, int <U U> dr", "energy**2 length**D", 0.5),
-        _positive("d", "correlation length of the disorder", "length", 0.5),
+        Parameter.positive("T", "temperature", "energy"),
+        Parameter.positive("eF", "Fermi energy", "energy", 2.0),
+        Parameter.positive("u", "strength of the interaction, |int V dr|", "energy length**D", 0.3),
+        Parameter.positive("m", "mass", "1/(energy length**2)", 1.0),
+        Parameter.positive(
+            "w", "strength of the disorder, int <U U> dr", "energy**2 length**D", 0.5
+        ),
+        Parameter.positive("d", "correlation length of the disorder", "length", 0.5),
     ),
     variables=tuple(_variables()),
     evaluate=evaluate,

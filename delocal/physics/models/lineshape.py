@@ -39,10 +39,6 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
     return results
 
 
-def _positive(name: str, long_name: str, units: str, **more: Any) -> Parameter:
-    return Parameter(name, long_name, units, minimum=0, open_bounds=True, **more)
-
-
 model = Model(
     name="lineshape",
     version="1",
@@ -51,13 +47,13 @@ model = Model(
     reference="S. Gopalakrishnan and R. Nandkishore, A mean-field theory of nearly many-body "
     "localized metals (2014)",
     parameters=(
-        _positive("omega", "frequency", "energy"),
-        _positive("Gamma_b", "rate at which a level flips", "energy", default=1.0),
-        _positive("J", "interaction of nearest neighbours", "energy", default=1000.0),
-        _positive("s", "entropy per spin", "1", default=1.0),
-        _positive("xi", "localization length", "lattice spacing", default=4.0),
+        Parameter.positive("omega", "frequency", "energy"),
+        Parameter.positive("Gamma_b", "rate at which a level flips", "energy", default=1.0),
+        Parameter.positive("J", "interaction of nearest neighbours", "energy", default=1000.0),
+        Parameter.positive("s", "entropy per spin", "1", default=1.0),
+        Parameter.positive("xi", "localization length", "lattice spacing", default=4.0),
         Parameter("d", "dimension", "1", minimum=1, maximum=3, integer=True, default=1),
-        _positive("t", "time", "1/energy", optional=True),
+        Parameter.positive("t", "time", "1/energy", optional=True),
     ),
     variables=(
         STATUS,
@@ -91,13 +87,10 @@ model = Model(
             ("omega", *BATH),
         ),
         Variable("width", "width of the central peak", "energy", f"{PAPER}, Eq. (13)", BATH),
-        Variable(
+        Variable.flag(
             "below_J",
             "whether omega < J",
-            "1",
             depends=("omega", "J"),
-            dtype="int8",
-            flags={"no": 0, "yes": 1},
             comment="beyond, S is made by the kinks of n_fast and may be negative",
         ),
         Variable("psi", "echo at time t", "1", f"{PAPER}, Eq. (10)", ("t", *BATH), needs="t"),

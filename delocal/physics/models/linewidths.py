@@ -44,30 +44,22 @@ def _positive(
 ) -> Iterator[Variable]:
     """Yield a positive number and its decimal logarithm; it does not depend on `without`."""
     depends = tuple(p.name for p in PARAMETERS if p.name not in (*without, "mean", "spread"))
-    logarithm = "1" if units == "1" else f"lg({units})"
-    yield Variable(name, long_name, units, f"{PAPER}, {equation}", depends)
-    yield Variable(
-        f"log10_{name}",
-        f"decimal logarithm of the {long_name}",
-        logarithm,
-        f"{PAPER}, {equation}",
-        depends,
-    )
+    number = Variable(name, long_name, units, f"{PAPER}, {equation}", depends)
+    yield number
+    yield number.log10
 
 
 PARAMETERS = (
-    Parameter("Gamma", "linewidth", "energy", minimum=0, open_bounds=True),
-    Parameter("T_over_Tc", "temperature over T_c of Eq. (28)", "1", minimum=0, open_bounds=True),
+    Parameter.positive("Gamma", "linewidth", "energy"),
+    Parameter.positive("T_over_Tc", "temperature over T_c of Eq. (28)", "1"),
     Parameter("n", "order of the linearised equation", "1", 0, 1e6, integer=True, default=1),
-    Parameter("eta", "linewidth due to a bath", "energy", minimum=0, open_bounds=True, default=1),
-    Parameter("C1", "constant of the model", "1", minimum=0, open_bounds=True, default=1),
-    Parameter("mean", "mean linewidth deep in the metal", "energy", 0, open_bounds=True, default=1),
-    Parameter(
+    Parameter.positive("eta", "linewidth due to a bath", "energy", 1),
+    Parameter.positive("C1", "constant of the model", "1", 1),
+    Parameter.positive("mean", "mean linewidth deep in the metal", "energy", 1),
+    Parameter.positive(
         "spread",
         "standard deviation of the linewidth deep in the metal",
         "energy",
-        0,
-        open_bounds=True,
         optional=True,
     ),
 )
@@ -81,14 +73,11 @@ model = Model(
     parameters=PARAMETERS,
     variables=(
         STATUS,
-        Variable(
+        Variable.flag(
             "metal",
             "whether widths grow from order to order",
-            "1",
             f"{PAPER}, Eq. (28)",
-            ("T_over_Tc",),
-            dtype="int8",
-            flags={"no": 0, "yes": 1},
+            depends=("T_over_Tc",),
         ),
         *_positive("gamma_n", "typical linewidth of order n", "energy", "Eq. (27)", "Gamma"),
         *_positive("mode", "most probable linewidth", "energy", "Eq. (27)", "Gamma"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from enum import IntEnum
 from typing import Any
 
@@ -105,57 +104,40 @@ RATES = {
 }
 
 
-def _variables() -> Iterator[Variable]:
-    yield STATUS
-    for name, (long_name, equation, comment) in RATES.items():
-        rate = Variable(name, long_name, "energy", f"{PAPER}, {equation}", comment=comment)
-        yield rate
-        yield replace(
-            rate,
-            name=f"log10_{name}",
-            long_name=f"decimal logarithm of the {long_name}",
-            units="lg(energy)",
-        )
-    yield Variable("volume", "spins rearranged by (b)", "1", f"{PAPER}, Sec. II B 2")
-    yield Variable("dot_order", "order of a transition in a dot", "1", f"{PAPER}, Sec. IV B")
-    yield Variable(
+NUMBERS = (
+    Variable("volume", "spins rearranged by (b)", "1", f"{PAPER}, Sec. II B 2"),
+    Variable("dot_order", "order of a transition in a dot", "1", f"{PAPER}, Sec. IV B"),
+    Variable(
         "gaussian_volume",
         "spins rearranged in a Gaussian band",
         "1",
         f"{PAPER}, Eq. (A2), corrected",
         comment="below 1 where the band is not narrow enough",
-    )
-    yield Variable(
+    ),
+    Variable(
         "lorentzian_order",
         "best order in a Lorentzian band",
         "1",
         f"{PAPER}, Eq. (A5)",
         comment="exists for Xi ln K > 1",
-    )
-    flags = {mechanism.name: int(mechanism) for mechanism in Mechanism}
-    yield Variable(
-        "mechanism",
-        "fastest of (a), (b) and (c)",
-        "1",
-        f"{PAPER}, Sec. II B",
-        None,
-        (),
-        "int8",
-        flags,
-    )
-    yield Variable(
+    ),
+)
+FLAGS = (
+    Variable.flag("mechanism", "fastest of (a), (b) and (c)", f"{PAPER}, Sec. II B", Mechanism),
+    Variable.flag(
         "valid",
         "whether gamma < W < Delta",
-        "1",
         f"{PAPER}, Sec. II A",
-        dtype="int8",
-        flags={"no": 0, "yes": 1},
         comment="the paper wants << twice, and a temperature above Delta",
-    )
+    ),
+)
 
 
-def _positive(name: str, long_name: str, units: str, **more: Any) -> Parameter:
-    return Parameter(name, long_name, units, minimum=0, open_bounds=True, **more)
+def _rate_variables() -> Iterator[Variable]:
+    for name, (long_name, equation, comment) in RATES.items():
+        rate = Variable(name, long_name, "energy", f"{PAPER}, {equation}", comment=comment)
+        yield rate
+        yield rate.log10
 
 
 model = Model(
@@ -166,16 +148,18 @@ model = Model(
     reference="S. Gopalakrishnan and R. Nandkishore, A mean-field theory of nearly many-body "
     "localized metals (2014)",
     parameters=(
-        _positive("W", "bandwidth of the bath", "energy"),
-        _positive("gamma", "coupling of system and bath", "energy", default=0.01),
-        _positive("Delta", "energy of one flip", "energy", default=1.0),
-        _positive("xi", "localization length in real space", "lattice spacing", default=2.0),
-        _positive("Xi", "localization length in Fock space", "1", default=0.6),
-        _positive("s", "entropy per spin", "1", default=0.5),
+        Parameter.positive("W", "bandwidth of the bath", "energy"),
+        Parameter.positive("gamma", "coupling of system and bath", "energy", default=0.01),
+        Parameter.positive("Delta", "energy of one flip", "energy", default=1.0),
+        Parameter.positive(
+            "xi", "localization length in real space", "lattice spacing", default=2.0
+        ),
+        Parameter.positive("Xi", "localization length in Fock space", "1", default=0.6),
+        Parameter.positive("s", "entropy per spin", "1", default=0.5),
         Parameter("d", "dimension", "1", minimum=1, maximum=3, integer=True, default=1),
         Parameter("K", "branching number of a dot", "1", minimum=1, open_bounds=True, default=3.0),
     ),
-    variables=tuple(_variables()),
+    variables=(STATUS, *_rate_variables(), *NUMBERS, *FLAGS),
     evaluate=evaluate,
     seconds_per_cell=2e-6,
 )

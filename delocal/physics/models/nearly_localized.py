@@ -26,7 +26,6 @@ PAPER = "Gopalakrishnan and Nandkishore (2014)"
 DOTS = ("eps", "gamma", "K", "N", "s", "d")
 PHASES = {"localized": 0, "metal": 1}
 ROOTS = {"none": 0, "only": 1, "largest_of_several": 2}
-YES = {"no": 0, "yes": 1}
 
 
 def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
@@ -103,9 +102,11 @@ def _variables() -> Iterator[Variable]:
         DOTS,
         "0 where localized, which solves the equation as well; see phase, n_roots and valid",
     )
-    yield _flag("phase", "whether a line has a width", "Eq. (19)", PHASES, DOTS)
+    yield Variable.flag(
+        "phase", "whether a line has a width", f"{PAPER}, Eq. (19)", PHASES, depends=DOTS
+    )
     yield Variable("n_roots", "number of nontrivial roots Gamma", depends=DOTS, dtype="int8")
-    yield _flag("root", "which of the roots Gamma is", "", ROOTS, DOTS)
+    yield Variable.flag("root", "which of the roots Gamma is", "", ROOTS, depends=DOTS)
     yield Variable(
         "gain",
         "factor by which an infinitesimal Gamma is multiplied",
@@ -168,6 +169,22 @@ def _transition_variables() -> Iterator[Variable]:
     )
 
 
+STRICT = "with < for the << of the paper"
+ASSUMPTIONS = (
+    ("weakly_coupled", "whether gamma < min(exp(-1/Xi), 1/z)", "Eq. (23)", STRICT),
+    ("golden_rule_holds", "whether gamma > z**(1/2) N K**-N", "Eq. (24)", STRICT),
+    ("in_linewidth_window", "whether N K**-N < Gamma < gamma", "Eq. (27)", STRICT),
+    (
+        "saddle_point_consistent",
+        "whether Gamma_C5 is larger than the level spacing of a dot",
+        "Eqs. (C6), corrected",
+        "",
+    ),
+    ("saddle_point_holds", "whether 1/(2 ln K) < eps < 1", "Eq. (C7)", ""),
+    ("valid", "whether all assumptions hold", "Eqs. (23) to (27)", STRICT),
+)
+
+
 def _window_variables() -> Iterator[Variable]:
     yield Variable(
         "self_averaging",
@@ -176,45 +193,17 @@ def _window_variables() -> Iterator[Variable]:
         depends=DOTS,
         comment="in units of gamma, to be much below 1",
     )
-    note = "with < for the << of the paper"
-    yield _flag(
-        "weakly_coupled", "whether gamma < min(exp(-1/Xi), 1/z)", "Eq. (23)", YES, comment=note
-    )
-    yield _flag(
-        "golden_rule_holds", "whether gamma > z**(1/2) N K**-N", "Eq. (24)", YES, comment=note
-    )
-    yield _flag(
-        "in_linewidth_window", "whether N K**-N < Gamma < gamma", "Eq. (27)", YES, comment=note
-    )
-    yield _flag(
-        "saddle_point_consistent",
-        "whether Gamma_C5 is larger than the level spacing of a dot",
-        "Eqs. (C6), corrected",
-        YES,
-    )
-    yield _flag("saddle_point_holds", "whether 1/(2 ln K) < eps < 1", "Eq. (C7)", YES)
-    yield _flag("valid", "whether all assumptions hold", "Eqs. (23) to (27)", YES, comment=note)
+    for name, long_name, equation, comment in ASSUMPTIONS:
+        yield Variable.flag(name, long_name, f"{PAPER}, {equation}", comment=comment)
 
 
 def _with_log10(
     name: str, long_name: str, equation: str, depends: tuple[str, ...], comment: str = ""
 ) -> Iterator[Variable]:
-    of = {"equation": f"{PAPER}, {equation}", "depends": depends, "comment": comment}
-    yield Variable(name, long_name, "delta_m", **of)  # type: ignore[arg-type]
-    ln_name = f"decimal logarithm of the {long_name}"
-    yield Variable(f"log10_{name}", ln_name, "lg(delta_m)", **of)  # type: ignore[arg-type]
-
-
-def _flag(
-    name: str,
-    long_name: str,
-    equation: str,
-    flags: Mapping[str, int],
-    depends: tuple[str, ...] | None = None,
-    comment: str = "",
-) -> Variable:
-    source = f"{PAPER}, {equation}" if equation else ""
-    return Variable(name, long_name, "1", source, depends, (), "int8", flags, None, comment)
+    equation = f"{PAPER}, {equation}"
+    number = Variable(name, long_name, "delta_m", equation, depends, comment=comment)
+    yield number
+    yield number.log10
 
 
 model = Model(
@@ -232,10 +221,10 @@ model = Model(
             maximum=1,
             open_bounds=True,
         ),
-        Parameter("gamma", "coupling of neighbouring dots", "delta_m", minimum=0, open_bounds=True),
+        Parameter.positive("gamma", "coupling of neighbouring dots", "delta_m"),
         Parameter("K", "branching number of a dot", "1", minimum=1, open_bounds=True, default=3.0),
         Parameter("N", "levels of a dot", "1", minimum=1, maximum=1000, integer=True, default=10),
-        Parameter("s", "entropy per level", "1", minimum=0, open_bounds=True, default=0.5),
+        Parameter.positive("s", "entropy per level", "1", 0.5),
         Parameter(
             "d", "dimension of the array", "1", minimum=1, maximum=3, integer=True, default=1
         ),

@@ -49,11 +49,6 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
     }
 
 
-def _positive(name: str, long_name: str, units: str, **more: Any) -> Parameter:
-    return Parameter(name, long_name, units, minimum=0, open_bounds=True, **more)
-
-
-YES = {"no": 0, "yes": 1}
 model = Model(
     name="nearly-localized-temperature",
     version="1",
@@ -61,12 +56,12 @@ model = Model(
     title="Nearly localized metal over temperature",
     reference="S. Gopalakrishnan, R. Nandkishore, Phys. Rev. B 90, 224203 (2014)",
     parameters=(
-        _positive("T", "temperature", "energy"),
-        _positive("Delta", "level spacing of a dot", "energy", default=1.0),
-        _positive("g", "conductance of a dot", "1", default=10.0),
-        _positive("lam", "interaction", "1", default=0.1),
+        Parameter.positive("T", "temperature", "energy"),
+        Parameter.positive("Delta", "level spacing of a dot", "energy", default=1.0),
+        Parameter.positive("g", "conductance of a dot", "1", default=10.0),
+        Parameter.positive("lam", "interaction", "1", default=0.1),
         Parameter("K", "branching number", "1", 1, np.inf, open_bounds=True, default=3.0),
-        _positive("gamma", "coupling between dots", "delta_m", default=0.01),
+        Parameter.positive("gamma", "coupling between dots", "delta_m", default=0.01),
     ),
     variables=(
         STATUS,
@@ -99,22 +94,8 @@ model = Model(
             f"{PAPER}, Eq. (28)",
             comment="expanded around T_0",
         ),
-        Variable(
-            "saddle_holds",
-            "whether T/T_0 > exp(1/4)",
-            "1",
-            f"{PAPER}, Eq. (29), exact",
-            dtype="int8",
-            flags=YES,
-        ),
-        Variable(
-            "saddle_holds_printed",
-            "whether T/T_0 > 5/4",
-            "1",
-            f"{PAPER}, Eq. (29)",
-            dtype="int8",
-            flags=YES,
-        ),
+        Variable.flag("saddle_holds", "whether T/T_0 > exp(1/4)", f"{PAPER}, Eq. (29), exact"),
+        Variable.flag("saddle_holds_printed", "whether T/T_0 > 5/4", f"{PAPER}, Eq. (29)"),
     ),
     evaluate=evaluate,
 )

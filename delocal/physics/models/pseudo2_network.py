@@ -154,11 +154,9 @@ model = Model(
             "1",
             f"{PAPER}, Eq. (9)",
         ),
-        Variable(
+        Variable.flag(
             "regime_valid",
             "whether R2_exact exceeds 4 R2*(R1_th) and N2 < 1",
-            dtype="int8",
-            flags={"no": 0, "yes": 1},
             comment="else the exact numbers are extrapolations",
         ),
         Variable("degree", "mean number of resonant partners of a pseudo2-spin", derived=True),

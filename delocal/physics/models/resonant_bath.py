@@ -89,17 +89,10 @@ def _variables() -> Iterator[Variable]:
         units = "1" if name == "eta" else "energy"
         number = Variable(name, long_name, units, equation)
         yield number
-        yield replace(
-            number,
-            name=f"log10_{name}",
-            long_name=f"decimal logarithm of the {long_name}",
-            units="1" if name == "eta" else "lg(energy)",
-        )
+        yield number.log10
     yield Variable("Xi", "localization length in Fock space, s/ln(1/eta)", "1", OURS)
     yield Variable("volume", "thermal spins rearranged by (b)", "1", OURS)
-    yield Variable(
-        "mechanism", "fastest of (a), (b) and (c)", "1", OURS, None, (), "int8", MECHANISMS
-    )
+    yield Variable.flag("mechanism", "fastest of (a), (b) and (c)", OURS, MECHANISMS)
 
 
 model = Model(
@@ -112,7 +105,7 @@ model = Model(
     "localized metals (2014), Sec. III, for the idea; the dictionary between them is not published",
     parameters=(
         *spin_parameters(*RANGES, *SCALED_BY),
-        Parameter("s", "entropy per thermal spin", "1", minimum=0, open_bounds=True, default=1.0),
+        Parameter.positive("s", "entropy per thermal spin", "1", 1.0),
     ),
     variables=tuple(_variables()),
     evaluate=evaluate,

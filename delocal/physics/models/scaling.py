@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from enum import IntEnum
 from typing import Any
 
 import numpy as np
@@ -126,24 +125,12 @@ def _flags(points: Points, logs: Mapping[str, LogArray]) -> dict[str, NDArray[An
     }
 
 
-def _variables() -> Iterator[Variable]:
-    yield STATUS
-    yield from _flag_variables()
-    for quantity in QUANTITIES.values():
-        yield from _variables_of(quantity)
-
-
 def _variables_of(q: ScalingQuantity) -> Iterator[Variable]:
     """Yield X, log10_X, X_exponent and, for a threshold, X_exponent_L."""
     needs, equation = "L" if q.of_length else None, f"{PAPER}, Eq. {q.equation}"
     number = Variable(q.name, q.long_name, q.units, equation, needs=needs, comment=q.comment)
     yield number
-    yield replace(
-        number,
-        name=f"log10_{q.name}",
-        long_name=f"decimal logarithm of the {q.long_name}",
-        units="1" if q.units == "1" else f"lg({q.units})",
-    )
+    yield number.log10
     power = replace(
         number,
         name=f"{q.name}_exponent",
@@ -162,67 +149,56 @@ def _variables_of(q: ScalingQuantity) -> Iterator[Variable]:
         )
 
 
-def _flag(
-    name: str,
-    long_name: str,
-    equation: str,
-    comment: str = "",
-    meanings: type[IntEnum] | None = None,
-    depends: tuple[str, ...] | None = RANGES,
-) -> Variable:
-    flags = {"no": 0, "yes": 1}
-    if meanings is not None:
-        flags = {meaning.name: int(meaning) for meaning in meanings}
-    return Variable(name, long_name, "1", equation, depends, (), "int8", flags, None, comment)
-
-
-def _flag_variables() -> Iterator[Variable]:
-    condition = "the condition alone; of consequence where a network exists"
-    yield _flag("region", "region of the phase diagram", f"{PAPER}, Fig. 3", meanings=Region)
-    yield _flag(
+CONDITION = "the condition alone; of consequence where a network exists"
+DECIDED = f"{PAPER}, Sec. IX and S-B, decided anew from the channels"
+CLASSES = (
+    Variable.flag(
+        "region", "region of the phase diagram", f"{PAPER}, Fig. 3", Region, depends=RANGES
+    ),
+    Variable.flag(
         "superdiffusive",
         "whether tails of the interaction make kappa infinite, beta <= 1 + d/2",
         f"{PAPER}, Eq. (48)",
-        condition,
-    )
-    yield Variable(
-        "z", "dynamical exponent of r ~ time**(1/z)", "1", f"{PAPER}, below Eq. (48)", RANGES
-    )
-    yield _flag(
+        depends=RANGES,
+        comment=CONDITION,
+    ),
+    Variable("z", "dynamical exponent of r ~ time**(1/z)", "1", f"{PAPER}, below Eq. (48)", RANGES),
+    Variable.flag(
         "infrared_convergent",
         "whether large pseudo-spins carry a finite kappa",
         f"{PAPER}, Eq. (45)",
-        condition,
-    )
-    yield _flag(
+        depends=RANGES,
+        comment=CONDITION,
+    ),
+    Variable.flag(
         "dominant_channel",
         "channel with the largest thermal conductivity",
-        f"{PAPER}, Sec. IX and S-B, decided anew from the channels",
-        "of the values kappa_*; see dominance_unresolved",
+        DECIDED,
         Channel,
-        None,
-    )
-    yield _flag(
+        comment="of the values kappa_*; see dominance_unresolved",
+    ),
+    Variable.flag(
         "dominant_channel_asymptotic",
         "channel with the largest thermal conductivity as T -> 0",
-        f"{PAPER}, Sec. IX and S-B, decided anew from the channels",
-        "smallest exact exponent of T, then largest of W; see dominance_unresolved",
+        DECIDED,
         Channel,
-    )
-    yield _flag(
+        depends=RANGES,
+        comment="smallest exact exponent of T, then largest of W; see dominance_unresolved",
+    ),
+    Variable.flag(
         "dominance_unresolved",
         "whether the paper leaves open which channel dominates",
         f"{PAPER}, Sec. VII",
-        "region IIc: a mixed mechanism, not evaluated, may dominate near III",
-    )
-    yield _flag(
+        depends=RANGES,
+        comment="region IIc: a mixed mechanism, not evaluated, may dominate near III",
+    ),
+    Variable.flag(
         "regime_valid",
         "whether the assumptions of the theory hold",
         f"{PAPER}, Eqs. (5), (41), (50)",
-        "T < W, t rho**(alpha/d) < W, and optimal sizes above thermal ones",
-        depends=None,
-    )
-
+        comment="T < W, t rho**(alpha/d) < W, and optimal sizes above thermal ones",
+    ),
+)
 
 model = Model(
     name="scaling",
@@ -231,7 +207,11 @@ model = Model(
     title="Scaling theory of resonant networks in the power-law spin model",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
     parameters=SPIN_PARAMETERS,
-    variables=tuple(_variables()),
+    variables=(
+        STATUS,
+        *CLASSES,
+        *(variable for quantity in QUANTITIES.values() for variable in _variables_of(quantity)),
+    ),
     evaluate=evaluate,
     coordinates={"wrt": SCALED_BY},
     seconds_per_cell=1e-6,

@@ -172,10 +172,6 @@ def _dimensionless() -> Iterator[Variable]:
         yield Variable(name, long_name, "1", equation, comment=comment)
 
 
-def _positive(name: str, long_name: str, units: str, default: float | None = None) -> Parameter:
-    return Parameter(name, long_name, units, minimum=0, open_bounds=True, default=default)
-
-
 EXTRAPOLATED = "from the metal where the phase is broad_widths"
 MAY_BE_MISSING = ("lorenz_ratio", "gamma_n", "log10_gamma_n")
 
@@ -187,44 +183,34 @@ model = Model(
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, cond-mat/0506617 v1 (2005), and "
     "their review (2006)",
     parameters=(
-        _positive("T", "temperature", "energy"),
+        Parameter.positive("T", "temperature", "energy"),
         Parameter("lam", "interaction", "delta", minimum=0, maximum=1, open_bounds=True),
         Parameter("M", "levels within reach of the interaction", "1", minimum=1, default=4.0),
         Parameter("d", "dimension", "1", minimum=1, maximum=3, integer=True, default=1),
-        _positive("zeta", "localization length", "length", 1.0),
+        Parameter.positive("zeta", "localization length", "length", 1.0),
         Parameter(
             "I", "tunnelling between grains", "delta", minimum=1e-300, maximum=1, default=0.1
         ),
-        _positive("delta", "level spacing of a grain", "energy", 1.0),
-        _positive("c", "constant in T_c of the slides", "1", 1.0),
+        Parameter.positive("delta", "level spacing of a grain", "energy", 1.0),
+        Parameter.positive("c", "constant in T_c of the slides", "1", 1.0),
         Parameter("n", "order of the linearised equation", "1", 0, 1e6, integer=True, default=1),
-        Parameter(
-            "C2",
-            "constant in T_c of the review; 12 M if left out",
-            "1",
-            minimum=0,
-            open_bounds=True,
-            optional=True,
+        Parameter.positive(
+            "C2", "constant in T_c of the review; 12 M if left out", "1", optional=True
         ),
     ),
     variables=(
         STATUS,
-        Variable(
+        Variable.flag(
             "phase",
             "what the electrons do",
-            "1",
             f"{REVIEW}, Fig. 5",
-            dtype="int8",
-            flags={phase.name: int(phase) for phase in Phase},
+            Phase,
             comment="T below T_c; below T_in; below T_saturation; above",
         ),
-        Variable(
+        Variable.flag(
             "regime_valid",
             "whether M < 1 / sqrt(lam) and T > delta, as the theory assumes",
-            "1",
             f"{SLIDES}, slide of the matrix elements",
-            dtype="int8",
-            flags={"no": 0, "yes": 1},
         ),
         *_energies(),
         *_dimensionless(),
