@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from delocal.physics.model import Arrays, Variable
+from delocal.physics.model import Arrays, Status, Variable
 from delocal.physics.networks import Links, links_by_octave
 from delocal.physics.percolation import clusters
 from delocal.physics.pseudospins import PseudoSpins
@@ -19,6 +19,11 @@ COUNTED = (
     *("shell_links", "links", "density", "largest", "susceptibility"),
     *("wrapping", "wrapping_every", "spanning"),
 )
+NOTHING: Mapping[str, Any] = {
+    **dict.fromkeys(COUNTED, np.nan),
+    "status": Status.OUTSIDE_DOMAIN,
+}
+"""What a model returns where there is no network."""
 
 
 def counts(sites: PseudoSpins, links: Links, unit: float) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike
 from delocal.physics.model import Parameter
 from delocal.physics.powers import Array, LogArray, PowerLaw, Quantity
 
+RANGES = ("d", "alpha", "beta")
 SCALED_BY = ("T", "W", "t", "V", "rho")
 
 

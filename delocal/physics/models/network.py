@@ -10,21 +10,26 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from delocal.physics import phase_diagram
 from delocal.physics.counting import resonant_partners
 from delocal.physics.disorder import Ensemble, active, sample_active_spins, sample_spins
-from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Status, Variable
-from delocal.physics.network_counts import COUNTED, RATIOS, count_variables, counts, partners
+from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Variable
+from delocal.physics.network_counts import NOTHING, RATIOS, count_variables, counts, partners
+from delocal.physics.network_models import (
+    INTERACTION,
+    NEEDS,
+    ensemble_at,
+    ensembles,
+    size_exponents,
+)
 from delocal.physics.networks import INTERACTIONS, network
-from delocal.physics.parameters import SCALED_BY, power_laws, spin_parameters
-from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region, belongs
+from delocal.physics.parameters import RANGES, SCALED_BY, spin_parameters
+from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS
 from delocal.physics.pseudospins import PseudoSpins, sample_dilute, sample_pseudospins
 from delocal.physics.scales import optimal_pseudospin_size
 from delocal.physics.splittings import resonant_pseudospins, size_where
 from delocal.physics.thresholds import threshold_temperature
 
 PAPER = "Gutman et al. (2016)"
-NEEDS = ("d", "alpha", "beta", "T", "W", "t", "V", "rho")
 
 
 def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
@@ -33,19 +38,19 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
     shape = points[0].shape
     R1, Lc, N1 = (np.full(shape, np.nan) for _ in range(3))
     N2 = np.full((*shape, len(RATIOS)), np.nan)
-    for place in np.ndindex(shape):
-        ensemble = _ensemble(dict(zip(NEEDS, (p[place] for p in points), strict=True)))
-        if ensemble is not None:
-            size = size_where(ensemble, 1.0)
-            star = ensemble.interaction_radius(size)
-            R1[place], Lc[place] = size, star
-            N1[place] = resonant_partners(ensemble, size)
-            N2[place] = [float(resonant_pseudospins(ensemble, size, c * star)) for c in RATIOS]
+    for place, ensemble in ensembles(points, WITH_OPTIMAL_PSEUDOSPINS):
+        size = size_where(ensemble, 1.0)
+        star = ensemble.interaction_radius(size)
+        R1[place], Lc[place] = size, star
+        N1[place] = resonant_partners(ensemble, size)
+        N2[place] = [float(resonant_pseudospins(ensemble, size, c * star)) for c in RATIOS]
     exact = {"T_c": _thresholds(parameters)} if "L" in parameters else {}
     return {
         **exact,
         "R1_exact": R1,
-        "R1_exponent": _exponents(parameters),
+        "R1_exponent": size_exponents(
+            parameters, WITH_OPTIMAL_PSEUDOSPINS, optimal_pseudospin_size
+        ),
         "L_c": Lc,
         "E_star": points[5] / R1 ** points[1],
         "N1": N1,
@@ -60,9 +65,9 @@ def replicate(
     cancelled: CancelToken,
 ) -> dict[str, Any]:
     """Build one network of pseudo-spins of size R1_exact in a box of `box` R2*."""
-    ensemble = _ensemble(point)
+    ensemble = ensemble_at(point, WITH_OPTIMAL_PSEUDOSPINS)
     if ensemble is None:
-        return {**dict.fromkeys(COUNTED, np.nan), "status": Status.OUTSIDE_DOMAIN}
+        return dict(NOTHING)
     R1 = size_where(ensemble, 1.0)
     star = ensemble.interaction_radius(R1)
     sites = SAMPLERS[options["sampler"]](ensemble, R1, options["box"] * star, rng, cancelled)
@@ -72,7 +77,7 @@ def replicate(
 
 def derive(point: Mapping[str, float], known: Arrays) -> dict[str, NDArray[Any]]:
     """Return ratios of mean numbers, and R1(T) from N2 ~ R1**(D/beta), Eq. (10)."""
-    d, a, b = (point[name] for name in ("d", "alpha", "beta"))
+    d, a, b = (point[name] for name in RANGES)
     growth = ((a + b) * d - a * b) / b
     N2, degree = partners(known)
     return {
@@ -84,24 +89,11 @@ def derive(point: Mapping[str, float], known: Arrays) -> dict[str, NDArray[Any]]
 
 def _thresholds(parameters: Arrays) -> NDArray[np.float64]:
     """Return Tc(L), which does not depend on T."""
-    points = np.broadcast_arrays(*(parameters[name] for name in (*NEEDS, "L")))
-    T_c = np.full(points[0].shape, np.nan)
-    for place in np.ndindex(T_c.shape):
-        *values, L = (p[place] for p in points)
-        ensemble = _ensemble(dict(zip(NEEDS, values, strict=True)))
-        if ensemble is not None:
-            T_c[place] = threshold_temperature(ensemble, float(L))
+    *points, L = np.broadcast_arrays(*(parameters[name] for name in (*NEEDS, "L")))
+    T_c = np.full(L.shape, np.nan)
+    for place, ensemble in ensembles(points, WITH_OPTIMAL_PSEUDOSPINS):
+        T_c[place] = threshold_temperature(ensemble, float(L[place]))
     return T_c
-
-
-def _exponents(parameters: Arrays) -> NDArray[np.float64]:
-    """Return the exponents of R1(T), Eq. (21), in the order of `SCALED_BY`."""
-    ranges = np.broadcast_arrays(*(parameters[name] for name in ("d", "alpha", "beta")))
-    inside = belongs(phase_diagram.region(*ranges), WITH_OPTIMAL_PSEUDOSPINS)
-    with np.errstate(all="ignore"):
-        of = optimal_pseudospin_size(power_laws(*ranges)).of
-    absent = np.where(inside, 0.0, np.nan)
-    return np.stack([absent + of.get(letter, 0.0) for letter in SCALED_BY], axis=-1)
 
 
 def _dilute(
@@ -144,15 +136,6 @@ SAMPLERS: Mapping[str, Callable[..., PseudoSpins]] = {
 MOST_SPINS = 1e8
 
 
-def _ensemble(point: Mapping[str, Any]) -> Ensemble | None:
-    """Return the disorder at a point, or None where pseudo-spins have no optimal size."""
-    d, alpha, beta, T, W, t, V, rho = (float(point[name]) for name in NEEDS)
-    region = Region(int(phase_diagram.region(d, alpha, beta)))
-    if T > W / 2 or region not in WITH_OPTIMAL_PSEUDOSPINS:
-        return None
-    return Ensemble(int(d), alpha, beta, T, W, t=t, V=V, rho=rho)
-
-
 def _derived(name: str, long_name: str, equation: str, units: str, comment: str = "") -> Variable:
     return Variable(name, long_name, units, equation, comment=comment, derived=True)
 
@@ -191,7 +174,7 @@ model = Model(
             "exponents of R1(T)",
             "1",
             f"{PAPER}, Eq. (21)",
-            depends=("d", "alpha", "beta"),
+            depends=RANGES,
             dims=("wrt",),
         ),
         Variable(
@@ -214,12 +197,7 @@ model = Model(
     ),
     evaluate=evaluate,
     options=(
-        Option(
-            "interaction",
-            tuple(INTERACTIONS),
-            "tail: V/r**beta up to half the box; cut: none beyond R2*; as-printed: Eq. (19); "
-            "four-spin: sum over the four constituents",
-        ),
+        INTERACTION,
         Option(
             "sampler",
             tuple(SAMPLERS),

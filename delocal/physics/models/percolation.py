@@ -16,13 +16,13 @@ from delocal.physics.model import (
     Arrays,
     CancelToken,
     Model,
-    Option,
     Parameter,
     Status,
     Variable,
 )
+from delocal.physics.network_models import INTERACTION
 from delocal.physics.networks import INTERACTIONS
-from delocal.physics.parameters import spin_parameters
+from delocal.physics.parameters import RANGES, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region
 from delocal.physics.thresholds import Curve, curve, peak_per_density, sample_growth
 
@@ -39,7 +39,7 @@ DILUTE = 1e-9  # t / (2 T R1**alpha): so small that rho' is the only parameter l
 
 def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """Return the largest N2 at the middle of the window, exactly."""
-    ranges = np.broadcast_arrays(*(parameters[name] for name in ("d", "alpha", "beta")))
+    ranges = np.broadcast_arrays(*(parameters[name] for name in RANGES))
     per_density = np.full(ranges[0].shape, np.nan)
     for place in np.ndindex(per_density.shape):
         chosen = _ensemble(*(float(values[place]) for values in ranges))
@@ -89,7 +89,7 @@ model = Model(
     title="Percolation of dilute pseudo-spins: curves that cross at the threshold",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
     parameters=(
-        *spin_parameters("d", "alpha", "beta"),
+        *spin_parameters(*RANGES),
         Parameter(
             "density",
             "reduced density rho_ps R2***d at the middle of the window",
@@ -124,19 +124,12 @@ model = Model(
             "N2_peak",
             "largest N2(R1, R2) over R2 at the middle of the window, with the full power law",
             equation=f"{PAPER}, Eq. (9)",
-            depends=("d", "alpha", "beta", "density"),
+            depends=(*RANGES, "density"),
             comment="exact; for beta = d the plateau that N2 saturates at",
         ),
     ),
     evaluate=evaluate,
-    options=(
-        Option(
-            "interaction",
-            tuple(INTERACTIONS),
-            "tail: V/r**beta up to half the box; cut: none beyond R2*; as-printed: Eq. (19); "
-            "four-spin: sum over the four constituents",
-        ),
-    ),
+    options=(INTERACTION,),
     replicate=replicate,
     target="degree",
     coordinates={"x": WINDOW},

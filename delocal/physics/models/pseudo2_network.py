@@ -9,12 +9,12 @@ import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from delocal.physics import phase_diagram
 from delocal.physics.disorder import Ensemble
-from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Status, Variable
-from delocal.physics.network_counts import COUNTED, RATIOS, count_variables, counts, partners
-from delocal.physics.parameters import SCALED_BY, power_laws, spin_parameters
-from delocal.physics.phase_diagram import WITH_PSEUDO2SPIN_NETWORK, Region, belongs
+from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Variable
+from delocal.physics.network_counts import NOTHING, RATIOS, count_variables, counts, partners
+from delocal.physics.network_models import NEEDS, ensemble_at, ensembles, size_exponents
+from delocal.physics.parameters import RANGES, SCALED_BY, spin_parameters
+from delocal.physics.phase_diagram import WITH_PSEUDO2SPIN_NETWORK
 from delocal.physics.pseudo2spins import (
     equivalent,
     pseudo2spin_network,
@@ -26,7 +26,6 @@ from delocal.physics.scales import optimal_pseudo2spin_size
 from delocal.physics.splittings import resonant_pseudospins, size_where
 
 PAPER = "Gutman et al. (2016)"
-NEEDS = ("d", "alpha", "beta", "T", "W", "t", "V", "rho")
 FAR = 4.0  # sizes beyond R2*(R1_th) from which the exact numbers hold to a few percent
 
 
@@ -36,17 +35,17 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
     shape = points[0].shape
     R2, N2, N3 = np.full(shape, np.nan), np.full(shape, np.nan), np.full((*shape, 6), np.nan)
     valid = np.zeros(shape, np.int8)
-    for place in np.ndindex(shape):
-        ensemble = _ensemble(dict(zip(NEEDS, (p[place] for p in points), strict=True)))
-        if ensemble is not None:
-            R1, like = thermal_size(ensemble), equivalent(ensemble)
-            R2[place] = size = size_where(like, 1.0)
-            N2[place] = resonant_pseudospins(ensemble, R1, size)
-            N3[place] = [resonant_pseudospins(like, size, c * size) for c in RATIOS]
-            valid[place] = size > FAR * ensemble.interaction_radius(R1) and N2[place] < 1
+    for place, ensemble in ensembles(points, WITH_PSEUDO2SPIN_NETWORK):
+        R1, like = thermal_size(ensemble), equivalent(ensemble)
+        R2[place] = size = size_where(like, 1.0)
+        N2[place] = resonant_pseudospins(ensemble, R1, size)
+        N3[place] = [resonant_pseudospins(like, size, c * size) for c in RATIOS]
+        valid[place] = size > FAR * ensemble.interaction_radius(R1) and N2[place] < 1
     return {
         "R2_exact": R2,
-        "R2_exponent": _exponents(parameters),
+        "R2_exponent": size_exponents(
+            parameters, WITH_PSEUDO2SPIN_NETWORK, optimal_pseudo2spin_size
+        ),
         "N2": N2,
         "N3_exact": N3,
         "E2_star": points[6] / R2 ** points[2],
@@ -61,9 +60,9 @@ def replicate(
     cancelled: CancelToken,
 ) -> dict[str, Any]:
     """Build one network of pseudo2-spins of size R2_exact in a box of `box` R2_exact."""
-    ensemble = _ensemble(point)
+    ensemble = ensemble_at(point, WITH_PSEUDO2SPIN_NETWORK)
     if ensemble is None:
-        return {**dict.fromkeys(COUNTED, np.nan), "status": Status.OUTSIDE_DOMAIN}
+        return dict(NOTHING)
     R2 = size_where(equivalent(ensemble), 1.0)
     sites = SAMPLERS[options["sampler"]](ensemble, R2, options["box"] * R2, rng)
     return counts(sites, pseudo2spin_network(sites, ensemble), R2)
@@ -85,25 +84,6 @@ SAMPLERS: Mapping[str, Callable[[Ensemble, float, float, Generator], PseudoSpins
     "dilute": _dilute,
     "pairs": sample_pairs,
 }
-
-
-def _ensemble(point: Mapping[str, Any]) -> Ensemble | None:
-    """Return the disorder at a point, or None where pseudo2-spins have no optimal size."""
-    d, alpha, beta, T, W, t, V, rho = (float(point[name]) for name in NEEDS)
-    region = Region(int(phase_diagram.region(d, alpha, beta)))
-    if T > W / 2 or region not in WITH_PSEUDO2SPIN_NETWORK:
-        return None
-    return Ensemble(int(d), alpha, beta, T, W, t=t, V=V, rho=rho)
-
-
-def _exponents(parameters: Arrays) -> NDArray[np.float64]:
-    """Return the exponents of R2(T), Eq. (50), in the order of `SCALED_BY`."""
-    ranges = np.broadcast_arrays(*(parameters[name] for name in ("d", "alpha", "beta")))
-    inside = belongs(phase_diagram.region(*ranges), WITH_PSEUDO2SPIN_NETWORK)
-    with np.errstate(all="ignore"):
-        of = optimal_pseudo2spin_size(power_laws(*ranges)).of
-    absent = np.where(inside, 0.0, np.nan)
-    return np.stack([absent + of.get(letter, 0.0) for letter in SCALED_BY], axis=-1)
 
 
 PARTNERS = "pseudo2-spins from R3 to 2 R3 in resonance with one of size R2_exact"
@@ -144,7 +124,7 @@ model = Model(
             "exponents of R2(T)",
             "1",
             f"{PAPER}, Eq. (50)",
-            depends=("d", "alpha", "beta"),
+            depends=RANGES,
             dims=("wrt",),
         ),
         Variable("E2_star", "energy V / R2_exact**beta", "energy", f"{PAPER}, above Eq. (51)"),

@@ -16,7 +16,7 @@ from delocal.physics.narrow_baths import (
     many_quanta_rate,
     rearranged_volume,
 )
-from delocal.physics.parameters import SCALED_BY, spin_model, spin_parameters
+from delocal.physics.parameters import RANGES, SCALED_BY, spin_model, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS
 from delocal.physics.powers import LogArray
 from delocal.physics.relaxation import spectral_diffusion_rate
@@ -28,7 +28,6 @@ from delocal.physics.resonant_bath import (
 )
 
 OURS = "own combination of Gopalakrishnan and Nandkishore (2014) with Gutman et al. (2016)"
-RANGES = ("d", "alpha", "beta")
 MECHANISMS = {"none": 0, "single_hop": 1, "rearrangement": 2, "many_quanta": 3}
 
 

@@ -13,13 +13,19 @@ from delocal.physics import phase_diagram
 from delocal.physics.channels import CHANNELS, Channel, dominant_channel
 from delocal.physics.channels import dominant_channel_asymptotic as asymptotic
 from delocal.physics.model import STATUS, Arrays, Model, Status, Variable
-from delocal.physics.parameters import SCALED_BY, SPIN_PARAMETERS, SpinModel, power_laws, spin_model
+from delocal.physics.parameters import (
+    RANGES,
+    SCALED_BY,
+    SPIN_PARAMETERS,
+    SpinModel,
+    power_laws,
+    spin_model,
+)
 from delocal.physics.phase_diagram import Region, belongs
 from delocal.physics.powers import Array, LogArray, PowerLaw
 from delocal.physics.quantities import QUANTITIES, ScalingQuantity
 
 PAPER = "Gutman et al. (2016)"
-RANGES = ("d", "alpha", "beta")
 WHERE = {quantity.where for quantity in QUANTITIES.values()}
 
 

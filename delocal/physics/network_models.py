@@ -1,0 +1,69 @@
+"""What the models of resonant networks share: the disorder at a cell, exponents of sizes, options.
+
+A model gives the regions of the phase diagram in which its network has an optimal size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from delocal.physics import phase_diagram
+from delocal.physics.disorder import Ensemble
+from delocal.physics.model import Arrays, Option
+from delocal.physics.networks import INTERACTIONS
+from delocal.physics.parameters import RANGES, SCALED_BY, SpinModel, power_laws
+from delocal.physics.phase_diagram import Region, belongs
+from delocal.physics.powers import PowerLaw
+
+NEEDS = (*RANGES, *SCALED_BY)
+"""The parameters of an `Ensemble`, in its order."""
+INTERACTION = Option(
+    "interaction",
+    tuple(INTERACTIONS),
+    "tail: V/r**beta up to half the box; cut: none beyond R2*; as-printed: Eq. (19); "
+    "four-spin: sum over the four constituents",
+)
+
+
+def ensemble_at(point: Mapping[str, Any], regions: frozenset[Region]) -> Ensemble | None:
+    """Return the disorder at a point, or None outside the `regions` and where T > W/2."""
+    d, alpha, beta, T, W, t, V, rho = (float(point[name]) for name in NEEDS)
+    region = Region(int(phase_diagram.region(d, alpha, beta)))
+    if T > W / 2 or region not in regions:
+        return None
+    return Ensemble(int(d), alpha, beta, T, W, t=t, V=V, rho=rho)
+
+
+def ensembles(
+    points: Sequence[NDArray[Any]], regions: frozenset[Region]
+) -> Iterator[tuple[tuple[int, ...], Ensemble]]:
+    """Yield where in the `points` there is an `ensemble_at`, and that ensemble.
+
+    Parameters
+    ----------
+    points
+        The parameters that an ensemble `NEEDS`, in that order, all of one shape.
+    """
+    for place in np.ndindex(points[0].shape):
+        values = (of_all[place] for of_all in points)
+        ensemble = ensemble_at(dict(zip(NEEDS, values, strict=True)), regions)
+        if ensemble is not None:
+            yield place, ensemble
+
+
+def size_exponents(
+    parameters: Arrays,
+    regions: frozenset[Region],
+    size: Callable[[SpinModel[PowerLaw]], PowerLaw],
+) -> NDArray[np.float64]:
+    """Return the exponents of a `size`, in the order of `SCALED_BY`; NaN outside the `regions`."""
+    ranges = np.broadcast_arrays(*(parameters[name] for name in RANGES))
+    inside = belongs(phase_diagram.region(*ranges), regions)
+    with np.errstate(all="ignore"):
+        of = size(power_laws(*ranges)).of
+    absent = np.where(inside, 0.0, np.nan)
+    return np.stack([absent + of.get(letter, 0.0) for letter in SCALED_BY], axis=-1)
