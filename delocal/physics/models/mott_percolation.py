@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
 
-from delocal.physics.model import STATUS, Arrays, Model, Parameter, Status, Variable
+from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Parameter, Status, Variable
 from delocal.physics.mott_percolation import (
     SMALLEST_BOX,
     sample_growth,
@@ -30,7 +30,7 @@ def replicate(
     point: Mapping[str, float],
     options: Mapping[str, Any],
     rng: Generator,
-    cancelled: Callable[[], bool],
+    cancelled: CancelToken,
 ) -> dict[str, Any]:
     """Add sites to one box until a cluster winds around it in every direction."""
     d, box = int(point["d"]), float(point["box"])

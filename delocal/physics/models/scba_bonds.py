@@ -26,7 +26,16 @@ from delocal.physics.kirchhoff import (
     lattice,
     multigrid,
 )
-from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
+from delocal.physics.model import (
+    STATUS,
+    Arrays,
+    CancelToken,
+    Model,
+    Option,
+    Parameter,
+    Status,
+    Variable,
+)
 from delocal.physics.powers import Array
 
 SLIDES = "Basko, Aleiner, Altshuler (2005), slide of T(el)"
@@ -49,7 +58,7 @@ def replicate(
     point: Mapping[str, float],
     options: Mapping[str, Any],
     rng: Generator,
-    cancelled: Callable[[], bool],
+    cancelled: CancelToken,
 ) -> dict[str, Any]:
     """Draw one lattice of bonds and solve it for charge and for heat."""
     d, L = int(point["d"]), int(point["L"])
@@ -80,7 +89,7 @@ def replicate(
 
 
 def _levels(
-    bonds: Lattice, point: Mapping[str, float], rng: Generator, cancelled: Callable[[], bool]
+    bonds: Lattice, point: Mapping[str, float], rng: Generator, cancelled: CancelToken
 ) -> Array:
     Gamma = float(width(point["u"], bonds.d, point["T"]))
     grains = bonds.node.size
@@ -88,21 +97,23 @@ def _levels(
 
 
 def _pairs(
-    bonds: Lattice, point: Mapping[str, float], rng: Generator, cancelled: Callable[[], bool]
+    bonds: Lattice, point: Mapping[str, float], rng: Generator, cancelled: CancelToken
 ) -> Array:
     return pair_bonds(bonds.start.size, bonds.d * point["u"], rng, cancelled)
 
 
 def _levy(
-    bonds: Lattice, point: Mapping[str, float], rng: Generator, cancelled: Callable[[], bool]
+    bonds: Lattice, point: Mapping[str, float], rng: Generator, cancelled: CancelToken
 ) -> Array:
     gamma = float(levy_scale(point["u"], bonds.d))
     return gamma * levy_bonds(bonds.start.size, rng)[np.newaxis]
 
 
-LAWS: Mapping[
-    str, Callable[[Lattice, Mapping[str, float], Generator, Callable[[], bool]], Array]
-] = {"pairs": _pairs, "levels": _levels, "levy": _levy}
+LAWS: Mapping[str, Callable[[Lattice, Mapping[str, float], Generator, CancelToken], Array]] = {
+    "pairs": _pairs,
+    "levels": _levels,
+    "levy": _levy,
+}
 
 
 def _estimate(name: str, long_name: str, equation: str = "", comment: str = "") -> Variable:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -13,14 +13,20 @@ from delocal.physics.decay_tree import (
     golden_width,
     grow_tree,
     growth_rate,
-    mean_field_width,
     relative_variance,
     transition_temperature,
 )
-from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
+from delocal.physics.grain_models import (
+    POINT,
+    REVIEW,
+    SLIDES,
+    estimate,
+    grain_parameters,
+    known_widths,
+    point_of,
+)
+from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Status, Variable
 
-REVIEW = "Basko, Aleiner, Altshuler (2006)"
-SLIDES = "Basko, Aleiner, Altshuler (2005)"
 MOST_TRIPLES = 1e5
 """Of one level; beyond, a generation takes minutes."""
 STEADY = 0.5
@@ -30,10 +36,9 @@ NUMBERS = ("Gamma_mean", "mean_ratio", "variance_ratio", "log10_Gamma_typ", "gro
 
 def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """Return what is known without sampling."""
-    point = [np.asarray(parameters[name], dtype=np.float64) for name in ("lam", "M", "T")]
+    point = point_of(parameters)
     return {
-        "Gamma_golden": golden_width(*point),
-        "Gamma_mean_field": mean_field_width(*point),
+        **known_widths(parameters),
         "variance_ratio_metal": relative_variance(*point),
         "growth_infinite": growth_rate(*point),
         "T_c": transition_temperature(*point[:2]),
@@ -44,7 +49,7 @@ def replicate(
     point: Mapping[str, float],
     options: Mapping[str, Any],
     rng: Generator,
-    cancelled: Callable[[], bool],
+    cancelled: CancelToken,
 ) -> dict[str, Any]:
     """Grow one pool of widths."""
     lam, M, T, eta = (float(point[name]) for name in ("lam", "M", "T", "eta"))
@@ -67,18 +72,12 @@ def replicate(
     }
 
 
-def _estimate(
-    name: str, long_name: str, units: str = "1", equation: str = "", comment: str = ""
-) -> Variable:
-    return Variable(name, long_name, units, equation, comment=comment, estimated=True)
-
-
 def _exact(
     name: str,
     long_name: str,
     units: str,
     equation: str,
-    depends: tuple[str, ...] = ("lam", "M", "T"),
+    depends: tuple[str, ...] = POINT,
 ) -> Variable:
     return Variable(name, long_name, units, equation, depends)
 
@@ -89,50 +88,35 @@ model = Model(
     kind="monte-carlo",
     title="Widths of levels on the tree of decays into three",
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, slides (2005) and review (2006)",
-    parameters=(
-        Parameter("lam", "interaction", "delta", minimum=1e-100, maximum=1, open_bounds=True),
-        Parameter(
-            "M", "levels within reach of the interaction", "1", minimum=1, maximum=1e5, default=4.0
-        ),
-        Parameter("T", "temperature", "delta", minimum=1e-6, maximum=1e5),
-        Parameter(
-            "eta",
-            "width due to a bath",
-            "delta",
-            minimum=1e-300,
-            maximum=1,
-            open_bounds=True,
-            default=1e-15,
-        ),
-    ),
+    parameters=grain_parameters(T=None, eta=1e-15),
     variables=(
         STATUS,
-        _estimate("Gamma_mean", "mean half width of a level", "delta", f"{REVIEW}, Eq. (20)"),
-        _estimate("mean_ratio", "mean half width over Gamma_golden"),
-        _estimate(
+        estimate("Gamma_mean", "mean half width of a level", "delta", f"{REVIEW}, Eq. (20)"),
+        estimate("mean_ratio", "mean half width over Gamma_golden"),
+        estimate(
             "variance_ratio",
             "variance of the half width over its mean squared",
             "1",
             f"{SLIDES}, slide of T(in)",
         ),
-        _estimate(
+        estimate(
             "log10_Gamma_typ",
             "decimal logarithm of the typical half width exp(<ln Gamma>) in delta",
             comment="of the order of eta in an insulator",
         ),
-        _estimate(
+        estimate(
             "growth",
             "growth of ln(typical width) per generation in the linearised equation",
             "1",
             f"{REVIEW}, Eqs. (25) to (27)",
             "too low in a finite pool, by about 1 at 1e4: see growth_infinite",
         ),
-        _estimate(
+        estimate(
             "metal",
             "share of the pools that stay metallic: Gamma_typ**2 > eta Gamma_golden",
             comment="a finite pool becomes an insulator above T_c already",
         ),
-        _estimate(
+        estimate(
             "drift",
             "change of ln Gamma_typ from the third to the last quarter of the generations",
             comment=f"{STEADY:g} or more is not converged",
