@@ -20,8 +20,6 @@ Here delta = 1. The bonds of a d-dimensional lattice have the parameter d u, as 
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import numpy as np
 from numba import njit
 from numpy.random import Generator
@@ -29,7 +27,7 @@ from numpy.typing import ArrayLike
 from scipy.special import erfcx
 
 from delocal.physics.disorder import Integers
-from delocal.physics.model import Cancelled
+from delocal.physics.model import Cancelled, CancelToken, never
 from delocal.physics.powers import Array
 from delocal.physics.solve import find_root
 
@@ -94,9 +92,7 @@ def levy_effective_medium(d: ArrayLike) -> Array:
     return np.where(d == 1, 2.0, a / np.maximum(d - 1, 1))
 
 
-def pair_bonds(
-    number: int, u: float, rng: Generator, cancelled: Callable[[], bool] = lambda: False
-) -> Array:
+def pair_bonds(number: int, u: float, rng: Generator, cancelled: CancelToken = never) -> Array:
     """Return conductances for charge and for heat over their means, shape (2, number).
 
     Pairs at the energy ``2 T y`` and the distance ``2 Gamma t`` are a Poisson process of density
@@ -146,7 +142,7 @@ def level_bonds(
     T: float,
     Gamma: float,
     rng: Generator,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: CancelToken = never,
 ) -> Array:
     """Return conductances for charge and for heat over their means, shape (2, bonds).
 

@@ -22,7 +22,6 @@ Widths are drawn from a pool (population dynamics). Two things follow from its f
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -30,7 +29,7 @@ from numba import njit
 from numpy.random import Generator
 from numpy.typing import ArrayLike
 
-from delocal.physics.model import Cancelled
+from delocal.physics.model import Cancelled, CancelToken, never
 from delocal.physics.powers import Array
 from delocal.physics.solve import find_root
 
@@ -188,7 +187,7 @@ def grow_tree(
     pool: int,
     generations: int,
     rng: Generator,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: CancelToken = never,
 ) -> Tree:
     """Return the widths of a pool after a number of generations, from the golden rule's on.
 

@@ -20,7 +20,6 @@ of the linearised equation does not, see `decay_tree` for that.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -29,7 +28,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from delocal.physics.disorder import Integers
-from delocal.physics.model import Cancelled
+from delocal.physics.model import Cancelled, CancelToken, never
 from delocal.physics.powers import Array
 
 TOLERANCE = 1e-8
@@ -162,7 +161,7 @@ def solve_widths(
     eta: float,
     start: float,
     max_iterations: int = 20_000,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: CancelToken = never,
 ) -> Widths:
     """Return the widths of all levels, by iteration from a metal of equal widths.
 

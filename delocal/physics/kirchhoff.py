@@ -20,11 +20,11 @@ from scipy.sparse import coo_array
 from scipy.sparse.linalg import splu
 
 from delocal.physics.disorder import Integers
-from delocal.physics.model import Cancelled
+from delocal.physics.model import Cancelled, CancelToken, never
 from delocal.physics.powers import Array
 
 Boundary = Literal["torus", "electrodes"]
-Solver = Callable[[Any, Array, Callable[[], bool]], Array]
+Solver = Callable[[Any, Array, CancelToken], Array]
 
 BALANCE = 1e-6
 """Relative difference of currents, at and above which a network does not count as solved."""
@@ -114,7 +114,7 @@ def flow(
     bonds: Lattice,
     g: Array,
     solver: Solver | None = None,
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: CancelToken = never,
 ) -> Flow:
     """Return the current that flows through a lattice of bonds with the conductances `g`.
 
@@ -164,7 +164,7 @@ def _equations(a: Integers, b: Integers, g: Array, driven: Array, nodes: int) ->
     return matrix[1:, 1:], source[1:]
 
 
-def direct(matrix: Any, source: Array, cancelled: Callable[[], bool] = lambda: False) -> Array:
+def direct(matrix: Any, source: Array, cancelled: CancelToken = never) -> Array:
     """Return the potentials by elimination: the best choice up to d = 2.
 
     In three dimensions fill-in grows as L**4, time as L**6. It is not interrupted.
@@ -178,7 +178,7 @@ def direct(matrix: Any, source: Array, cancelled: Callable[[], bool] = lambda: F
     return np.asarray(factors.solve(source))
 
 
-def multigrid(matrix: Any, source: Array, cancelled: Callable[[], bool] = lambda: False) -> Array:
+def multigrid(matrix: Any, source: Array, cancelled: CancelToken = never) -> Array:
     """Return the potentials by conjugate gradients, preconditioned by algebraic multigrid.
 
     Classical multigrid (Ruge and Stueben 1987) builds its grids from the strong bonds. The
@@ -197,7 +197,7 @@ def conjugate_gradients(
     matrix: Any,
     source: Array,
     precondition: Callable[[Array], Array],
-    cancelled: Callable[[], bool] = lambda: False,
+    cancelled: CancelToken = never,
     tolerance: float = TOLERANCE,
 ) -> Array:
     """Return x with ``matrix x = source``, for a positive definite matrix.
