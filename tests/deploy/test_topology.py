@@ -9,7 +9,6 @@ import os
 import re
 import shlex
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -20,6 +19,7 @@ import pytest
 import delocal
 from delocal.service.sweeps import INLINE_SECONDS
 from tests.deploy.conftest import ROOT
+from tests.processes import free_port
 
 REQUEST = {
     "models": ["scaling"],
@@ -32,12 +32,6 @@ REQUEST = {
     "fixed": {"W": 1},
 }
 PATIENCE = 120
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return str(probe.getsockname()[1])
 
 
 class Topology:
@@ -123,7 +117,7 @@ def topology(compose, dockerfile, database, tmp_path):
         "/data": str(tmp_path / "data"),
         "//scheduler:": "//127.0.0.1:",
         "0.0.0.0": "127.0.0.1",
-        **{port: free_port() for port in ("8786", "8787", "8000")},
+        **{port: str(free_port()) for port in ("8786", "8787", "8000")},
     }
     places = dict(sorted(places.items(), key=lambda pair: pair[0] in ("/tls", "/data")))
     environment = {"POSTGRES_PASSWORD": "secret", "WORKERS_PER_CONTAINER": "1"}

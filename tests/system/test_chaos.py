@@ -3,7 +3,6 @@
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ import pytest
 
 import delocal
 from delocal.workers.store import SweepStore
+from tests.processes import free_port
 from tests.system.test_end_to_end import REQUEST, arrays, connect_when_up, start_service
 
 BIGGER = {**REQUEST, "axes": {**REQUEST["axes"], "T": {"geomspace": [1e-6, 1e-2, 100]}}}
@@ -43,12 +43,6 @@ def signed(self, receipt):
 
 block.evaluate, store.SweepStore.sign = slowly, signed
 """
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Engine:

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -15,6 +14,7 @@ from delocal.api.serving import serving
 from delocal.service.settings import ClusterSettings, Settings
 from delocal.workers import plan as planning
 from delocal.workers.store import SweepStore
+from tests.processes import free_port
 
 REQUEST = {
     "models": ["scaling"],
@@ -102,9 +102,7 @@ def connect_when_up(url):
 
 
 def test_a_service_killed_halfway_finishes_after_a_restart_to_the_same_bytes(reference, tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     first = start_service(tmp_path, port)
     with connect_when_up(url) as client:

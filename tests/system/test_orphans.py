@@ -1,10 +1,7 @@
 """Nothing is left behind: whoever kills the service, and however, its workers end."""
 
-import contextlib
 import os
 import signal
-import socket
-import subprocess
 import sys
 import time
 
@@ -12,6 +9,7 @@ import psutil
 import pytest
 
 from delocal.api.client import Client
+from tests.processes import free_port, sessions
 from tests.system.test_end_to_end import connect_when_up
 from tests.workers.clusters.test_slurm import SBATCH, SCANCEL, SQUEUE, running
 
@@ -26,34 +24,22 @@ SWEEP = {
 
 @pytest.fixture
 def port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture
 def start(tmp_path, port):
     """Return a function that starts a service with a cluster, in a process group of its own."""
-    started = []
+    command = [sys.executable, "-m", "delocal", "serve", "--port", str(port)]
+    command += ["--data", str(tmp_path / "data")]
+    with sessions(tmp_path) as begin:
 
-    def service(**settings):
-        environment = {
-            **os.environ,
-            "PYTHONPATH": os.pathsep.join(path for path in sys.path if path),
-            **{f"DELOCAL_CLUSTER__{name.upper()}": value for name, value in settings.items()},
-        }
-        command = [sys.executable, "-m", "delocal", "serve", "--port", str(port)]
-        command += ["--data", str(tmp_path / "data")]
-        with open(tmp_path / "service.log", "wb") as log:
-            process = subprocess.Popen(command, env=environment, stderr=log, start_new_session=True)
-        started.append(process)
-        return process
+        def service(**settings):
+            given = {f"DELOCAL_CLUSTER__{name.upper()}": text for name, text in settings.items()}
+            path = os.pathsep.join(path for path in sys.path if path)
+            return begin(command, {**os.environ, "PYTHONPATH": path, **given})
 
-    yield service
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+        yield service
 
 
 def busy(port):

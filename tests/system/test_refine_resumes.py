@@ -2,11 +2,11 @@
 
 import os
 import signal
-import socket
 import time
 
 import delocal
 from delocal.workers.store import SweepStore
+from tests.processes import free_port
 from tests.system.test_end_to_end import arrays, connect_when_up, start_service
 
 REQUEST = {
@@ -28,9 +28,7 @@ def wait_for(sweep, number):
 
 
 def test_a_search_that_was_killed_is_begun_again_and_no_other(tmp_path):
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = free_port()
     url = f"http://127.0.0.1:{port}"
     first = start_service(tmp_path, port)
     try:

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,6 +18,7 @@ from delocal.api.client import Client
 from delocal.service.ledger import Ledger
 from delocal.service.settings import ClusterSettings, Settings
 from delocal.service.tables import blocks
+from tests.processes import free_port
 from tests.system.test_end_to_end import connect_when_up
 
 HEAVY = {
@@ -35,12 +35,6 @@ SLOW_MODELS = (
     "m.describe_models = lambda: (time.sleep({seconds}), describe())[1];"
     "from delocal.api.cli import main; main()"
 )
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
 
 
 class Started:

@@ -3,9 +3,7 @@
 import contextlib
 import os
 import queue
-import signal
 import socket
-import subprocess
 import time
 from pathlib import Path
 
@@ -18,6 +16,7 @@ from delocal.workers.clusters.processes import environment, scheduler_command, w
 from delocal.workers.grid import Dimension, Grid
 from delocal.workers.local import run_plan
 from delocal.workers.store import SweepStore
+from tests.processes import free_port, sessions
 
 PATIENCE = 60
 ROOT = Path(__file__).parents[3]
@@ -58,27 +57,15 @@ def nothing_left(eventually):
 @pytest.fixture
 def spawn(nothing_left, tmp_path):
     """Return a function that starts a command, in a session of its own, ended after the test."""
-    started = []
-
-    def start(command, *, tls=None, **more):
-        env = {**os.environ, **environment(tls), "PYTHONPATH": str(ROOT), **more}
-        with open(tmp_path / f"process-{len(started)}.log", "wb") as log:
-            process = subprocess.Popen(command, env=env, stderr=log, start_new_session=True)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    with sessions(tmp_path) as start:
+        yield lambda command, *, tls=None, **more: start(
+            command, {**os.environ, **environment(tls), "PYTHONPATH": str(ROOT), **more}
+        )
 
 
 @pytest.fixture
 def unused_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    return free_port()
 
 
 @pytest.fixture
@@ -86,9 +73,7 @@ def start_scheduler(spawn, eventually):
     """Return a function that starts a scheduler and returns its address and process."""
 
     def start(tls=None):
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            port = probe.getsockname()[1]
+        port = free_port()
         process = spawn(scheduler_command("127.0.0.1", port, tls), tls=tls)
         eventually(lambda: listens(port))
         return f"{'tls' if tls else 'tcp'}://127.0.0.1:{port}", process
