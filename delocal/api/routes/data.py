@@ -16,8 +16,17 @@ from delocal.service.errors import NotFound, SelectionError
 from delocal.service.results import Selection, select, to_plain, zarr_file
 
 router = APIRouter(tags=["data"])
+ModelName = Annotated[str | None, Query(description="needed if the sweep has several")]
+VariableNames = Annotated[str | None, Query(description="comma-separated; all if absent")]
+Nearest = Annotated[bool, Query(description="take the nearest value on an axis")]
 RESERVED = {"model", "variables", "nearest"}
 """Query parameters of /data that are not coordinates."""
+PIECES: dict[int | str, dict[str, Any]] = {
+    200: {"content": {MEDIA_TYPE: {}}},
+    206: {"content": {MEDIA_TYPE: {}}, "description": "The bytes that `Range` asks for"},
+    416: {"description": "There are no such bytes"},
+}
+"""What a file of a store, or a piece of it, is answered with."""
 EXAMPLE = {
     "sizes": {"T": 2},
     "coords": {"T": {"dims": ["T"], "attrs": {"units": "energy"}, "values": [1e-6, 1e-5]}},
@@ -43,9 +52,9 @@ def data(
     sweep_id: SweepId,
     request: Request,
     service: CurrentService,
-    model: Annotated[str | None, Query(description="needed if the sweep has several")] = None,
-    variables: Annotated[str | None, Query(description="comma-separated; all if absent")] = None,
-    nearest: Annotated[bool, Query(description="take the nearest value on an axis")] = False,
+    model: ModelName = None,
+    variables: VariableNames = None,
+    nearest: Nearest = False,
 ) -> Response:
     """Every further query parameter selects along a coordinate.
 
@@ -67,12 +76,7 @@ def data(
     "/sweeps/{sweep_id}/zarr/{path:path}",
     summary="The Zarr store of a sweep, for xarray.open_zarr(url)",
     response_class=Response,
-    responses={
-        200: {"content": {MEDIA_TYPE: {}}},
-        206: {"content": {MEDIA_TYPE: {}}, "description": "The bytes that `Range` asks for"},
-        416: {"description": "There are no such bytes"},
-        **documented(404, 409, 422),
-    },
+    responses={**PIECES, **documented(404, 409, 422)},
 )
 @router.head("/sweeps/{sweep_id}/zarr/{path:path}", include_in_schema=False)
 def zarr_bytes(sweep_id: SweepId, path: str, request: Request, service: CurrentService) -> Response:

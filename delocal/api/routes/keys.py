@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Request, Response
 
 from delocal.api.errors import documented
-from delocal.api.routes.deps import CurrentService
+from delocal.api.routes.deps import Before, CurrentService, Limit
 from delocal.api.schemas import AuditEntry, AuditList, KeyCreated, KeyInfo, KeyRequest
 
 router = APIRouter(tags=["keys"])
@@ -50,10 +48,8 @@ def revoke_key(key_id: str, service: CurrentService) -> None:
 def list_acts(
     request: Request,
     service: CurrentService,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: Annotated[
-        int | None, Query(ge=1, le=2**63 - 1, description="continue from the `next` link")
-    ] = None,
+    limit: Limit = 100,
+    before: Before = None,
 ) -> AuditList:
     """Every sweep submitted, cancelled, retried or shared, and every key made or revoked."""
     acts = service.audit.newest(limit, before)

@@ -5,11 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Path, Query, Request, Response
+from fastapi import APIRouter, Depends, Path, Request, Response
 
-from delocal.api.byte_ranges import MEDIA_TYPE
 from delocal.api.errors import documented
 from delocal.api.routes import data as of_keys
+from delocal.api.routes.data import PIECES, ModelName, Nearest, VariableNames
 from delocal.api.routes.deps import CurrentService, SweepId
 from delocal.api.schemas import SharedLink, ShareRequest
 
@@ -54,9 +54,9 @@ def shared_data(
     sweep_id: SharedSweep,
     request: Request,
     service: CurrentService,
-    model: Annotated[str | None, Query(description="needed if the sweep has several")] = None,
-    variables: Annotated[str | None, Query(description="comma-separated; all if absent")] = None,
-    nearest: Annotated[bool, Query(description="take the nearest value on an axis")] = False,
+    model: ModelName = None,
+    variables: VariableNames = None,
+    nearest: Nearest = False,
 ) -> Response:
     """The same as `/v1/sweeps/{sweep_id}/data`."""
     return of_keys.data(sweep_id, request, service, model, variables, nearest)
@@ -66,12 +66,7 @@ def shared_data(
     "/shared/{token}/zarr/{path:path}",
     summary="The Zarr store of a shared sweep, for xarray.open_zarr(url)",
     response_class=Response,
-    responses={
-        200: {"content": {MEDIA_TYPE: {}}},
-        206: {"content": {MEDIA_TYPE: {}}, "description": "The bytes that `Range` asks for"},
-        416: {"description": "There are no such bytes"},
-        **documented(401, 404, 409),
-    },
+    responses={**PIECES, **documented(401, 404, 409)},
 )
 @router.head("/shared/{token}/zarr/{path:path}", include_in_schema=False)
 def shared_zarr(

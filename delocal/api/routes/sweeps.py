@@ -12,7 +12,7 @@ from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from delocal.api.errors import documented
-from delocal.api.routes.deps import CurrentService, SweepId
+from delocal.api.routes.deps import Before, CurrentService, Limit, SweepId
 from delocal.api.schemas import SweepEstimate, SweepList, SweepStatus
 from delocal.api.security import CurrentCaller
 from delocal.service.request import SweepRequest
@@ -63,10 +63,8 @@ def submit(
 def list_sweeps(
     request: Request,
     service: CurrentService,
-    limit: Annotated[int, Query(ge=1, le=1000)] = 100,
-    before: Annotated[
-        int | None, Query(ge=1, le=2**63 - 1, description="continue from the `next` link")
-    ] = None,
+    limit: Limit = 100,
+    before: Before = None,
     deleted: Annotated[bool, Query(description="those in the trash instead")] = False,
 ) -> SweepList:
     """`next` is the link to the page after this one, or null."""
