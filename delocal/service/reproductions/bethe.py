@@ -52,21 +52,39 @@ def draw_thresholds(trees: Trees) -> Drawn:
 def draw_pools(trees: Trees) -> Drawn:
     """Draw W_c(N) of finite pools over 1/ln(N)**2, and where it leads."""
     ds = trees["pools"]["bethe-pool"].to_dataset()
-    exact, N = ds.W_c_infinite.item(), ds.N.values
-    limit = infinite_pool(N, _estimates(ds.W_c, ds.W_c_stderr))
-    x = 1 / np.log(N) ** 2
+    pools = _estimates(ds.W_c, ds.W_c_stderr)
+    limit = infinite_pool(ds.N.values, pools)
+    return Drawn(_pools_caption(ds, pools, limit), _pools_figure(ds, limit))
+
+
+def _pools_caption(ds: xr.Dataset, pools: list[Estimate], limit: Estimate) -> str:
+    values = ", ".join(
+        f"{_with_error(pool)} (N = {n:.0f})" for n, pool in zip(ds.N.values, pools, strict=True)
+    )
+    return (
+        f"Threshold of finite pools at K = 2: {values}. They lie below "
+        f"{ds.W_c_infinite.item():.5f}, that of the "
+        "transfer operator, as a front cut off at 1/N does. With the amplitude of the cutoff taken "
+        f"from the operator they extrapolate to {_with_error(limit)}, an error "
+        "that includes the form of the next correction. The leading order overestimates the "
+        "bias at these sizes."
+    )
+
+
+def _pools_figure(ds: xr.Dataset, limit: Estimate) -> go.Figure:
+    exact, x = ds.W_c_infinite.item(), 1 / np.log(ds.N.values) ** 2
+    line = np.linspace(0, x.max(), 50)
     figure = go.Figure()
     figure.add_scatter(
         x=x,
         y=ds.W_c.values,
         error_y={"array": ds.W_c_stderr.values},
         mode="markers+text",
-        text=[f"   N = {n:.0f}" for n in N],
+        text=[f"   N = {n:.0f}" for n in ds.N.values],
         textposition="middle right",
         marker={"color": PALETTE[0], "size": 9},
         name="pools of N",
     )
-    line = np.linspace(0, x.max(), 50)
     figure.add_scatter(
         x=line,
         y=exact * np.exp(-ds.cutoff_amplitude.item() * line),
@@ -88,7 +106,7 @@ def draw_pools(trees: Trees) -> Drawn:
         marker={"color": "black", "size": 14, "symbol": "x-thin", "line": {"width": 3}},
         name="eigenvalue of the transfer operator",
     )
-    figure.update_layout(
+    return figure.update_layout(
         xaxis_title="1 / ln(N)^2 of the size N of the pool",
         yaxis_title="critical disorder W_c(N) / hopping",
         xaxis_range=[-0.0012, 1.2 * float(x.max())],
@@ -96,18 +114,6 @@ def draw_pools(trees: Trees) -> Drawn:
         legend={"x": 0.02, "y": 0.02, "yanchor": "bottom"},
         margin={"t": 40},
     )
-    pools = _estimates(ds.W_c, ds.W_c_stderr)
-    values = ", ".join(
-        f"{_with_error(pool)} (N = {n:.0f})" for n, pool in zip(N, pools, strict=True)
-    )
-    caption = (
-        f"Threshold of finite pools at K = 2: {values}. They lie below {exact:.5f}, that of the "
-        "transfer operator, as a front cut off at 1/N does. With the amplitude of the cutoff taken "
-        f"from the operator they extrapolate to {_with_error(limit)}, an error "
-        "that includes the form of the next correction. The leading order overestimates the "
-        "bias at these sizes."
-    )
-    return Drawn(caption, figure)
 
 
 def draw_mott(trees: Trees) -> Drawn:

@@ -204,42 +204,56 @@ def draw_critical(trees: Trees) -> Drawn:
 def draw_saddle_point(trees: Trees) -> Drawn:
     """Draw sum, integral and closed forms over eps, Fig. 8."""
     ds, integral = (trees[label][MODEL].to_dataset() for label in ("sum", "integral"))
-    lg_n = np.log10(5.0)
-    figure = go.Figure()
     eps = ds.eps.values
     holds = (eps >= 1 / (2 * np.log(3))) & (eps <= 0.8)
-    y = _inverse_log(ds.log10_Gamma + lg_n)
-    C5, C4 = (_inverse_log(ds[f"log10_Gamma_{name}"] + lg_n) for name in ("C5", "C4"))
-    marks: dict[str, Any] = {"mode": "markers"}
-    figure.add_scatter(
-        x=eps, y=y, name="sum (E3)", marker={"color": PALETTE[7], "size": 6}, **marks
+    figure = _saddle_point_figure(ds, integral, holds)
+    caption = _saddle_point_caption(ds, integral, holds)
+    return Drawn(caption, _finished(figure, "Linewidth and its saddle point"))
+
+
+def _saddle_point_figure(
+    ds: xr.Dataset, integral: xr.Dataset, holds: NDArray[np.bool_]
+) -> go.Figure:
+    eps, C5, black, red = ds.eps.values, _in_dots(ds.log10_Gamma_C5), PALETTE[7], PALETTE[3]
+    styles: tuple[dict[str, Any], ...] = (
+        {
+            "y": _in_dots(ds.log10_Gamma),
+            "name": "sum (E3)",
+            "mode": "markers",
+            "marker": {"color": black, "size": 6},
+        },
+        {
+            "y": _in_dots(integral.log10_Gamma),
+            "name": "integral",
+            "mode": "markers",
+            "marker": {"color": black, "symbol": "circle-open", "size": 10},
+        },
+        {"y": C5, "name": "(C5)", "line": {"color": red, "dash": "dash"}, "showlegend": False},
+        {
+            "x": eps[holds],
+            "y": C5[holds],
+            "name": "saddle point (C5)",
+            "line": {"color": red, "width": 3},
+        },
+        {
+            "y": _in_dots(ds.log10_Gamma_C4),
+            "name": "saddle point (C4), with its 1/2",
+            "line": {"color": PALETTE[0], "dash": "dot"},
+        },
     )
-    figure.add_scatter(
-        x=eps,
-        y=_inverse_log(integral.log10_Gamma + lg_n),
-        name="integral",
-        marker={"color": PALETTE[7], "symbol": "circle-open", "size": 10},
-        **marks,
-    )
-    figure.add_scatter(
-        x=eps, y=C5, name="(C5)", line={"color": PALETTE[3], "dash": "dash"}, showlegend=False
-    )
-    figure.add_scatter(
-        x=eps[holds], y=C5[holds], name="saddle point (C5)", line={"color": PALETTE[3], "width": 3}
-    )
-    figure.add_scatter(
-        x=eps,
-        y=C4,
-        name="saddle point (C4), with its 1/2",
-        line={"color": PALETTE[0], "dash": "dot"},
-    )
+    figure = go.Figure()
+    for style in styles:
+        figure.add_scatter(**{"x": eps, **style})
     figure.update_xaxes(title="eps = 1 - 1/(Xi ln K)")
-    figure.update_yaxes(title="-1/ln(n_c Gamma/delta_m)", range=[0, 1.0])
+    return figure.update_yaxes(title="-1/ln(n_c Gamma/delta_m)", range=[0, 1.0])
+
+
+def _saddle_point_caption(ds: xr.Dataset, integral: xr.Dataset, holds: NDArray[np.bool_]) -> str:
     low = (ds.Gamma_C5 / ds.Gamma).values[holds]
-    low_y = (C5 / y)[holds]
+    low_y = (_in_dots(ds.log10_Gamma_C5) / _in_dots(ds.log10_Gamma))[holds]
     printed = (ds.Gamma_C4_printed / ds.Gamma).sel(eps=[0.3, 0.8], method="nearest").values
     apart = (integral.Gamma / ds.Gamma).sel(eps=[0.45, 0.6, 0.85], method="nearest").values - 1
-    caption = (
+    return (
         "gamma = 0.1, s = 0.5, N = 10, d = 1, K = 3 (n_c = 5), as in the paper. Solid where "
         f"(C7) holds, 0.455 < eps < 0.8: there (C5) is low by {1 - low.max():.0%} to "
         f"{1 - low.min():.0%} in Gamma, {1 - low_y.max():.0%} to {1 - low_y.min():.0%} in what is "
@@ -250,7 +264,11 @@ def draw_saddle_point(trees: Trees) -> Drawn:
         f"{printed[0]:.2f} to {printed[1]:.2f} times the sum. Between eps = 0.3 and 0.6 the "
         "condition (26), (Gamma/gamma) ln^2(gamma/Gamma) << 1, reads 0.4 to 0.54."
     )
-    return Drawn(caption, _finished(figure, "Linewidth and its saddle point"))
+
+
+def _in_dots(log10_Gamma: xr.DataArray) -> NDArray[np.float64]:
+    """Return -1/ln(n_c Gamma) for the n_c = 5 of Fig. 8."""
+    return _inverse_log(log10_Gamma + np.log10(5.0))
 
 
 def _draw_law(
