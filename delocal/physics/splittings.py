@@ -12,7 +12,7 @@ for ``x y < 1``. In units of ``t / R1**alpha`` the splittings depend on d, alpha
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
@@ -311,3 +311,28 @@ def size_where(ensemble: Ensemble, wanted: float, quantity: str = "N2", c: float
     while excess(high) < 0:
         high += 0.5 / slope
     return float(np.exp(brentq(excess, guess, high, xtol=1e-12)))
+
+
+def spacing_where(ensemble: Ensemble, wanted: float = 1.0, quantity: str = "N2") -> float:
+    """Return Lc = R2*(R1(T)), the spacing of pseudo-spins of the size `size_where` returns."""
+    return ensemble.interaction_radius(size_where(ensemble, wanted, quantity))
+
+
+def temperature_where(
+    ensemble: Ensemble, L: float, wanted: float = 1.0, quantity: str = "N2"
+) -> float:
+    """Return Tc(L), where Lc = L, Eq. (65) with prefactors; at most W/2.
+
+    NaN if the sample is smaller than Lc at T = W/2 already. The T of `ensemble` plays no part.
+    """
+    d, a, b = ensemble.d, ensemble.alpha, ensemble.beta
+    slope = a / ((a + b) * d - a * b)  # Lc ~ T**-slope
+    T = ensemble.W / 2
+    if spacing_where(replace(ensemble, T=T), wanted, quantity) > L:
+        return np.nan
+    for _ in range(100):
+        off = np.log(spacing_where(replace(ensemble, T=T), wanted, quantity) / L)
+        T = min(T * float(np.exp(off / slope)), ensemble.W / 2)
+        if abs(off) < 1e-11:
+            break
+    return float(T)

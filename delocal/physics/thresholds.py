@@ -1,15 +1,14 @@
-"""From where on the network of pseudo-spins percolates, and R1(T) measured.
+"""From where on the network of pseudo-spins percolates.
 
 Drawn by `sample_dilute`, pseudo-spins of small x = t / (2 T R1**alpha) depend on one number,
 the reduced density ``rho' = rho_ps R2***d``: size and splitting follow laws without
 parameters. So the critical rho' is universal to (d, alpha, beta) and the `Interaction`, and so
-are N2 and the mean degree there. The exponent of R1(T) is then exact by scale invariance: that
-it comes out tests the code. What only all spins show is how shared spins and finite x move it.
+are N2 and the mean degree there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,13 +19,12 @@ from scipy.stats import poisson
 
 from delocal.physics.counting import pseudospin_density
 from delocal.physics.disorder import Ensemble
-from delocal.physics.networks import TAIL, Interaction, links_by_octave, network
+from delocal.physics.networks import TAIL, Interaction, network
 from delocal.physics.percolation import Growth, growth
 from delocal.physics.powers import Array
-from delocal.physics.pseudospins import PseudoSpins, sample_dilute
-from delocal.physics.splittings import peak_resonant_pseudospins, size_where
+from delocal.physics.pseudospins import sample_dilute
+from delocal.physics.splittings import peak_resonant_pseudospins
 
-Sampler = Callable[[Ensemble, float, float, Generator], PseudoSpins]
 Curve = Literal["either", "one", "all", "s2/s1"]
 
 
@@ -80,7 +78,7 @@ class Threshold:
     peak: Estimate
 
 
-def sample_growth(
+def grow_network(
     ensemble: Ensemble,
     R1: float,
     size: float,
@@ -194,159 +192,10 @@ def threshold_of(
     )
 
 
-def find_threshold(
-    ensemble: Ensemble,
-    R1: float,
-    sizes: tuple[float, float],
-    densities: Array,
-    replicas: tuple[int, int],
-    streams: Callable[[int], Generator],
-    *,
-    interaction: Interaction = TAIL,
-    kind: Curve = "s2/s1",
-) -> Threshold:
-    """Return the critical reduced density of the dilute network, from two sizes of the box.
-
-    Parameters
-    ----------
-    sizes
-        Edges of the smaller and the larger box in units of R2*.
-    densities
-        A window around the threshold, increasing.
-    replicas
-        How many of each size.
-    streams
-        Random numbers of a replica by its number: those of the smaller box come first.
-    kind
-        Which curves cross. Wrapping probabilities suit a cut network; with the full tail they
-        are small, and s2/s1 is better.
-    """
-    numbers = range(replicas[0]), range(replicas[0], sum(replicas))
-    runs = [
-        [sample_growth(ensemble, R1, L, densities, streams(n), interaction) for n in which]
-        for L, which in zip(sizes, numbers, strict=True)
-    ]
-    small, large = (
-        curve([grown for grown, _ in of_size], densities, L, ensemble.d, kind)
-        for L, of_size in zip(sizes, runs, strict=True)
-    )
-    degrees = np.array([degree for _, degree in runs[1]])
-    found = threshold_of(densities, small, large, degrees, streams(sum(replicas)))
-    per_density = peak_per_density(ensemble, R1)
-    peak = Estimate(found[0].value * per_density, found[0].stderr * per_density)
-    return Threshold(*found, peak)
-
-
 def peak_per_density(ensemble: Ensemble, R1: float) -> float:
     """Return the largest N2 of the full power law over rho'; for beta = d that of its plateau."""
     unit = replace(ensemble, rho=_scale(ensemble, R1, 1.0))
     return peak_resonant_pseudospins(unit, R1)[1]
-
-
-def measure_partners(
-    ensemble: Ensemble,
-    R1: float,
-    box: float,
-    streams: Sequence[Generator],
-    *,
-    edges: Array,
-    sampler: Sampler = sample_dilute,
-    interaction: Interaction = TAIL,
-) -> list[Estimate]:
-    """Return N2 between successive `edges` of R2, measured: links over pseudo-spins.
-
-    The error is that of a ratio of means over replicas.
-    """
-    links = np.empty((len(streams), len(edges) - 1))
-    sites = np.empty(len(streams))
-    for k, rng in enumerate(streams):
-        pseudospins = sampler(ensemble, R1, box, rng)
-        found = network(pseudospins, ensemble, R1, interaction)
-        links[k], sites[k] = links_by_octave(pseudospins, found, edges), len(pseudospins)
-    return [ratio(2 * links[:, k], sites) for k in range(len(edges) - 1)]
-
-
-def ratio(numerator: Array, denominator: Array) -> Estimate:
-    """Return the ratio of two means over replicas, with its error to first order."""
-    value = float(numerator.mean() / denominator.mean())
-    rest = numerator - value * denominator
-    return Estimate(value, float(_stderr(rest) / denominator.mean()))
-
-
-def measure_size(
-    ensemble: Ensemble,
-    streams: Sequence[Generator],
-    *,
-    box: float = 16.0,
-    c: float = 1.0,
-    steps: int = 2,
-    sampler: Sampler = sample_dilute,
-) -> Estimate:
-    """Return R1(T), where N2(R1, c R2*) = 1, measured.
-
-    N2 is measured at the exact R1(T) of the dilute network and extrapolated by its exponent,
-    N2 ~ R1**(D / beta), `steps` times; Eq. (21) with prefactor and error.
-
-    Parameters
-    ----------
-    box
-        Edge in units of R2*.
-    """
-    d, a, b = ensemble.d, ensemble.alpha, ensemble.beta
-    slope = ((a + b) * d - a * b) / b
-    R1, stderr = size_where(ensemble, 1.0, c=c), np.nan
-    for part in np.array_split(np.arange(len(streams)), steps):
-        star = ensemble.interaction_radius(R1)
-        octave = c * star * np.array([1.0, 2.0])
-        some = [streams[k] for k in part]
-        N2 = measure_partners(ensemble, R1, box * star, some, edges=octave, sampler=sampler)[0]
-        R1 *= N2.value ** (-1 / slope)
-        stderr = R1 * N2.stderr / N2.value / slope
-    return Estimate(float(R1), float(stderr))
-
-
-def delocalization_length(ensemble: Ensemble, wanted: float = 1.0, quantity: str = "N2") -> float:
-    """Return Lc = R2*(R1(T)), where N2 = 1 or, with ``quantity="density"``, rho' is critical."""
-    return ensemble.interaction_radius(size_where(ensemble, wanted, quantity))
-
-
-def optimal_energy(ensemble: Ensemble, wanted: float = 1.0, quantity: str = "N2") -> float:
-    """Return E* = t / R1(T)**alpha, Eq. (24) with prefactors; arguments as in `size_where`."""
-    return ensemble.pseudospin_energy(size_where(ensemble, wanted, quantity))
-
-
-def threshold_temperature(
-    ensemble: Ensemble, L: float, wanted: float = 1.0, quantity: str = "N2"
-) -> float:
-    """Return Tc(L), where Lc = L, Eq. (65) with prefactors; at most W/2.
-
-    NaN if the sample is smaller than Lc at T = W/2 already. The T of `ensemble` plays no part.
-    """
-    d, a, b = ensemble.d, ensemble.alpha, ensemble.beta
-    slope = a / ((a + b) * d - a * b)  # Lc ~ T**-slope
-    T = ensemble.W / 2
-    if delocalization_length(replace(ensemble, T=T), wanted, quantity) > L:
-        return np.nan
-    for _ in range(100):
-        off = np.log(delocalization_length(replace(ensemble, T=T), wanted, quantity) / L)
-        T = min(T * float(np.exp(off / slope)), ensemble.W / 2)
-        if abs(off) < 1e-11:
-            break
-    return float(T)
-
-
-def fit_exponent(x: Array, estimates: Sequence[Estimate]) -> tuple[Estimate, float]:
-    """Return d ln y / d ln x by weighted regression, and chi**2 per degree of freedom."""
-    y = np.log([e.value for e in estimates])
-    weight = np.array([(e.value / e.stderr) ** 2 for e in estimates])
-    ln = np.log(x)
-    middle = (weight * ln).sum() / weight.sum()
-    spread = (weight * (ln - middle) ** 2).sum()
-    exponent = float((weight * (ln - middle) * y).sum() / spread)
-    rest = y - exponent * (ln - middle)
-    rest -= (weight * rest).sum() / weight.sum()
-    chi2 = float((weight * rest**2).sum() / max(len(y) - 2, 1))
-    return Estimate(exponent, float(spread**-0.5)), chi2
 
 
 def _scale(ensemble: Ensemble, R1: float, density: float) -> float:

@@ -21,7 +21,7 @@ from delocal.physics.networks import (
 from delocal.physics.percolation import clusters
 from delocal.physics.pseudospins import sample_dilute, sample_pseudospins
 from delocal.physics.splittings import resonant_pseudospins, size_where
-from delocal.physics.thresholds import measure_partners
+from tests.physics.measured import measure_partners
 
 POINTS = [(1, 1.5, 1.5), (2, 3, 2.5), (3, 3, 3)]
 FOUR = Interaction("four-spin", key=3)

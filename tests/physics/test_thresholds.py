@@ -8,9 +8,15 @@ import pytest
 from delocal.physics import counting, thresholds
 from delocal.physics.disorder import Ensemble, sample_active_spins, stream
 from delocal.physics.networks import CUT, TAIL
-from delocal.physics.pseudospins import sample_pseudospins
-from delocal.physics.splittings import resonant_pseudospins, size_where
-from delocal.physics.thresholds import Estimate, find_threshold, fit_exponent, measure_size
+from delocal.physics.pseudospins import sample_dilute, sample_pseudospins
+from delocal.physics.splittings import (
+    resonant_pseudospins,
+    size_where,
+    spacing_where,
+    temperature_where,
+)
+from delocal.physics.thresholds import Estimate
+from tests.physics.measured import find_threshold, fit_exponent, measure_size
 
 EXPONENTS = {
     (1, 1.5, 1.5): (20, -2, 1024.0),
@@ -39,7 +45,7 @@ def threshold(point, sizes, window, replicas, interaction, kind):
     )
 
 
-def exponent(point, temperatures, boxes, scale=1.0, sampler=thresholds.sample_dilute):
+def exponent(point, temperatures, boxes, scale=1.0, sampler=sample_dilute):
     W, zeta, box = EXPONENTS[point]
     sizes = [
         measure_size(
@@ -92,7 +98,7 @@ def test_with_beta_equal_to_d_any_density_percolates_in_a_large_enough_box():
     at, giant, degree, error = np.array([0.02, 0.03]), [], [], []
     for size, replicas in [(16, 40), (32, 20), (64, 6)]:
         grown = [
-            thresholds.sample_growth(p, 1e3, size, at, stream(f"log {size}", n))
+            thresholds.grow_network(p, 1e3, size, at, stream(f"log {size}", n))
             for n in range(replicas)
         ]
         giant.append(np.mean([g.largest[1] for g, _ in grown]) / (at[1] * size**3))
@@ -124,13 +130,12 @@ def test_no_crossing_is_not_a_number():
 def test_the_network_of_a_sample_connects_at_the_threshold_temperature():
     p = Ensemble(2, 3, 2.5, T=1e-4, W=20)
     for quantity, wanted in [("N2", 1.0), ("density", 0.155)]:
-        Lc = thresholds.delocalization_length(p, wanted, quantity)
-        Tc = thresholds.threshold_temperature(replace(p, T=1.0), Lc, wanted, quantity)
+        Lc = spacing_where(p, wanted, quantity)
+        Tc = temperature_where(replace(p, T=1.0), Lc, wanted, quantity)
         assert pytest.approx(p.T, rel=1e-8) == Tc
-    assert np.isnan(thresholds.threshold_temperature(p, 0.1))
+    assert np.isnan(temperature_where(p, 0.1))
     R1 = size_where(p, 1.0)
-    assert thresholds.optimal_energy(p) == pytest.approx(p.t / R1**p.alpha)
-    assert resonant_pseudospins(p, R1, thresholds.delocalization_length(p)) == pytest.approx(1)
+    assert resonant_pseudospins(p, R1, spacing_where(p)) == pytest.approx(1)
 
 
 def test_a_weighted_line_is_found_with_its_error():

@@ -6,11 +6,11 @@ import xarray as xr
 
 from delocal.physics.disorder import Ensemble, stream
 from delocal.physics.networks import CUT
-from delocal.physics.thresholds import find_threshold
 from delocal.service.analysis import fit_exponent, percolation_threshold
 from delocal.service.errors import SelectionError
 from delocal.service.run import run
 from delocal.workers.dataset import evaluate
+from tests.physics.measured import find_threshold
 
 T = np.geomspace(1e-6, 1e-2, 30)
 

@@ -26,8 +26,7 @@ from delocal.physics.parameters import RANGES, SCALED_BY, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS
 from delocal.physics.pseudospins import PseudoSpins, sample_dilute, sample_pseudospins
 from delocal.physics.scales import optimal_pseudospin_size
-from delocal.physics.splittings import resonant_pseudospins, size_where
-from delocal.physics.thresholds import threshold_temperature
+from delocal.physics.splittings import resonant_pseudospins, size_where, temperature_where
 
 PAPER = "Gutman et al. (2016)"
 
@@ -92,7 +91,7 @@ def _thresholds(parameters: Arrays) -> NDArray[np.float64]:
     *points, L = np.broadcast_arrays(*(parameters[name] for name in (*NEEDS, "L")))
     T_c = np.full(L.shape, np.nan)
     for place, ensemble in ensembles(points, WITH_OPTIMAL_PSEUDOSPINS):
-        T_c[place] = threshold_temperature(ensemble, float(L[place]))
+        T_c[place] = temperature_where(ensemble, float(L[place]))
     return T_c
 
 

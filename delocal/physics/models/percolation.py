@@ -24,7 +24,7 @@ from delocal.physics.network_models import INTERACTION
 from delocal.physics.networks import INTERACTIONS
 from delocal.physics.parameters import RANGES, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region
-from delocal.physics.thresholds import Curve, curve, peak_per_density, sample_growth
+from delocal.physics.thresholds import Curve, curve, grow_network, peak_per_density
 
 PAPER = "Gutman et al. (2016)"
 WINDOW = tuple(float(x) for x in np.linspace(-1, 1, 9))
@@ -62,7 +62,7 @@ def replicate(
     ensemble, R1 = chosen
     densities, box = point["density"] * (1 + point["width"] * np.array(WINDOW)), point["box"]
     interaction = INTERACTIONS[options["interaction"]]
-    grown, per_density = sample_growth(ensemble, R1, box, densities, rng, interaction)
+    grown, per_density = grow_network(ensemble, R1, box, densities, rng, interaction)
     curves = {
         name: curve([grown], densities, box, ensemble.d, kind)[0] for name, kind in CURVES.items()
     }
