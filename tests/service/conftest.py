@@ -3,12 +3,14 @@
 import itertools
 import shutil
 import tempfile
+import time
 import warnings
 
 import pytest
 import sqlalchemy as sa
 
-from delocal.service.ledger import driver_of
+from delocal.service.ledger import Ledger, driver_of
+from delocal.workers.store import SweepStore
 
 NUMBERS = itertools.count()
 
@@ -43,3 +45,28 @@ def database_url(request, tmp_path):
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return url.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def ledger(database_url):
+    ledger = Ledger(database_url)
+    yield ledger
+    ledger.close()
+
+
+def enter(ledger, tmp_path, plan, **more):
+    """Enter a plan as a sweep; return its store."""
+    (tmp_path / "sweeps").mkdir(exist_ok=True)
+    store = SweepStore(tmp_path / "sweeps" / plan.sweep_id)
+    store.create(plan)
+    ledger.add(plan, name="", tags=[], request={}, **more)
+    return store
+
+
+def wait(ledger, sweep_id, seconds=30):
+    """Wait until a sweep has ended; return its record."""
+    end = time.monotonic() + seconds
+    while not ledger.sweep(sweep_id).state.ended:
+        assert time.monotonic() < end, ledger.sweep(sweep_id)
+        time.sleep(0.01)
+    return ledger.sweep(sweep_id)

@@ -9,13 +9,13 @@ import pytest
 
 from delocal.service import dispatcher as dispatching
 from delocal.service.dispatcher import TASKS_PER_SLOT, Dispatcher
-from delocal.service.ledger import Ledger
 from delocal.service.request import SweepRequest
 from delocal.service.states import Priority, SweepState
 from delocal.workers.block import Task, run_block, run_task
 from delocal.workers.careful import WorkerDied
 from delocal.workers.local import ClusterLost, LocalExecutor, run_plan
-from delocal.workers.store import Receipt, SweepStore
+from delocal.workers.store import Receipt
+from tests.service.conftest import enter, wait
 
 
 def plan(t=0.02, cells=40, block_cells=5):
@@ -25,13 +25,6 @@ def plan(t=0.02, cells=40, block_cells=5):
         "fixed": {"d": 2, "alpha": 3, "beta": 3, "W": 1, "t": t},
     }
     return SweepRequest.parse(content).plan(block_cells=block_cells)
-
-
-@pytest.fixture
-def ledger(database_url):
-    ledger = Ledger(database_url)
-    yield ledger
-    ledger.close()
 
 
 @pytest.fixture
@@ -47,22 +40,6 @@ def start(ledger, tmp_path):
     yield _start
     for dispatcher in started:
         dispatcher.stop()
-
-
-def enter(ledger, tmp_path, plan, **more):
-    (tmp_path / "sweeps").mkdir(exist_ok=True)
-    store = SweepStore(tmp_path / "sweeps" / plan.sweep_id)
-    store.create(plan)
-    ledger.add(plan, name="", tags=[], request={}, **more)
-    return store
-
-
-def wait(ledger, sweep_id, seconds=30):
-    end = time.monotonic() + seconds
-    while not ledger.sweep(sweep_id).state.ended:
-        assert time.monotonic() < end, ledger.sweep(sweep_id)
-        time.sleep(0.01)
-    return ledger.sweep(sweep_id)
 
 
 class ThreadExecutor:

@@ -30,13 +30,6 @@ ID = PLAN.sweep_id
 LATER = 60.0
 
 
-@pytest.fixture
-def ledger(database_url):
-    ledger = Ledger(database_url)
-    yield ledger
-    ledger.close()
-
-
 def add(ledger, **lease):
     return ledger.add(PLAN, name="test", tags=["a"], request={"models": ["scaling"]}, **lease)
 

@@ -10,13 +10,13 @@ from delocal.physics.model import STATUS, Model, Parameter, Status, Variable
 from delocal.service import dispatcher as dispatching
 from delocal.service.dispatcher import Dispatcher
 from delocal.service.errors import RequestError
-from delocal.service.ledger import Ledger
 from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
 from delocal.workers.block import run_task
 from delocal.workers.local import LocalExecutor, run_plan
-from delocal.workers.store import SweepStore
+from tests.service.conftest import enter as enter_plan
+from tests.service.conftest import wait
 
 NOISE = Model(
     name="noise",
@@ -46,13 +46,6 @@ def noise(install):
 
 
 @pytest.fixture
-def ledger(database_url):
-    ledger = Ledger(database_url)
-    yield ledger
-    ledger.close()
-
-
-@pytest.fixture
 def reference(tmp_path):
     return contents(run_plan(SweepRequest.parse(REQUEST).plan(), tmp_path / "reference"))
 
@@ -64,19 +57,7 @@ def contents(store):
 
 def enter(ledger, tmp_path, request=REQUEST):
     plan = SweepRequest.parse(request).plan()
-    (tmp_path / "sweeps").mkdir(exist_ok=True)
-    store = SweepStore(tmp_path / "sweeps" / plan.sweep_id)
-    store.create(plan)
-    ledger.add(plan, name="", tags=[], request={})
-    return plan, store
-
-
-def wait(ledger, sweep_id, seconds=30):
-    end = time.monotonic() + seconds
-    while not ledger.sweep(sweep_id).state.ended:
-        assert time.monotonic() < end, ledger.sweep(sweep_id)
-        time.sleep(0.01)
-    return ledger.sweep(sweep_id)
+    return plan, enter_plan(ledger, tmp_path, plan)
 
 
 class Threads:
