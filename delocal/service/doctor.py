@@ -25,12 +25,11 @@ from delocal.service.rebuild import enter_anew, enter_receipts
 from delocal.service.request import SweepRequest
 from delocal.service.states import BlockState, SweepState
 from delocal.service.tables import blocks
-from delocal.service.trash import MARK
 from delocal.workers.block import Task, store_failed_block
 from delocal.workers.local import LocalExecutor, Outcome
 from delocal.workers.plan import Part, Plan
 from delocal.workers.storage import PARTIAL, storage_at, within
-from delocal.workers.store import PLAN, Receipt, SweepStore, receipt_name, template
+from delocal.workers.store import DELETED, PLAN, Receipt, SweepStore, receipt_name, template
 from delocal.workers.zarr_format import checksum_holds
 
 SWEEP_ID = re.compile("[0-9a-f]{16}")
@@ -327,7 +326,7 @@ class _Examination:
             finding = self._found(Kind.NOT_IN_LEDGER, detail=f"{len(self.valid):,} blocks stored")
             if self.repair:
                 age = self.store.storage.age(PLAN)
-                mark = self.store.storage.read(MARK)
+                mark = self.store.storage.read(DELETED)
                 told = None if mark is None else json.loads(mark)
                 enter_anew(self.ledger, plan, self.valid, created=time.time() - age, mark=told)
                 self._settle(finding)

@@ -150,9 +150,11 @@ class Sweeps:
         """Enter the sweep that this one becomes with more values on its axes, or more replicas.
 
         It has an id of its own, that of the same request made at once; what this one has is
-        copied, byte for byte. RequestError says what cannot be added.
+        copied, byte for byte. RequestError says what cannot be added; Conflict if it is deleted.
         """
         record = self.get(sweep_id)
+        if record.state == SweepState.DELETED:
+            raise Conflict(f"sweep {sweep_id} is in the trash; restore it to extend it")
         request = SweepRequest.parse(record.request).extended(changes)
         extended = self.submit(request, by, [record.id])
         self.ledger.note(record.id, "extended", {"to": extended.id})

@@ -21,11 +21,10 @@ from delocal.service.errors import Conflict
 from delocal.service.ledger import Ledger, SweepRecord
 from delocal.service.states import MOVES, BlockState, SweepState
 from delocal.service.tables import blocks, events, sweeps, tables
-from delocal.workers.store import PLAN, SweepStore
+from delocal.workers.store import DELETED, PLAN, SweepStore
 
 log = structlog.get_logger()
 
-MARK = "deleted.json"
 DAY = 86_400.0
 LOOK_SECONDS = 600.0  # between two looks for what has been in the trash long enough
 
@@ -60,7 +59,7 @@ class Trash:
         if not self._move(record, SweepState.DELETED, state_before=record.state):
             raise Conflict(_not_deletable(record))
         mark = {"time": time.time(), "state": record.state}
-        self._store(record.id).storage.write(MARK, json.dumps(mark).encode())
+        self._store(record.id).storage.write(DELETED, json.dumps(mark).encode())
 
     def restore(self, record: SweepRecord) -> None:
         """Take a sweep out of the trash, as it was. Conflict if it is not in there."""
@@ -68,7 +67,7 @@ class Trash:
             raise Conflict(f"sweep {record.id} is {record.state}, not in the trash")
         if not record.state_before or not self._move(record, SweepState(record.state_before)):
             raise Conflict(f"sweep {record.id} is being removed for good; submit it again")
-        self._store(record.id).storage.remove(MARK)
+        self._store(record.id).storage.remove(DELETED)
 
     def purge(self, record: SweepRecord) -> None:
         """Remove a sweep in the trash for good: its data, then all that the ledger knows of it.

@@ -198,6 +198,17 @@ class Blocks:
         """Return the place of block `index` along each dimension."""
         return tuple(int(i) for i in np.unravel_index(index, self.counts)) if self.shape else ()
 
+    def containing(self, cell: tuple[int, ...]) -> int:
+        """Return the index of the block that a cell of the grid is in.
+
+        Examples
+        --------
+        >>> Blocks(shape=(3, 4), block_shape=(2, 2)).containing((2, 1))
+        2
+        """
+        position = tuple(i // b for i, b in zip(cell, self.block_shape, strict=True))
+        return int(np.ravel_multi_index(position, self.counts)) if self.shape else 0
+
     def box(self, index: int) -> Box:
         """Return the cells of block `index`."""
         return tuple(

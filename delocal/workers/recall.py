@@ -2,21 +2,22 @@
 
 Results follow from the content of a cell alone, so that a copy has the same bytes as a new
 computation would have. It is worth it for what is dear: replicas of Monte Carlo cells, and
-models whose cells cost more than reading them.
+models whose cells cost more than reading them. Copied is only what is stored whole and intact:
+a sweep that is being computed, purged or damaged meanwhile has nothing to give.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from delocal.physics.model import Status
+from delocal.physics.model import Status, Variable
 from delocal.workers.dataset import Layout
 from delocal.workers.grid import Dimension
 from delocal.workers.plan import Part, model_of
@@ -24,6 +25,7 @@ from delocal.workers.store import SweepStore
 
 DEAR = 1e-3  # seconds: reading a cell costs about as much
 COUNTED = 20_000  # cells of a grid that is cut in another way are counted one by one up to here
+BLOCKS_KEPT = 4  # of a source in memory: a block that is wanted lies in a few of its blocks
 FINAL = (Status.DONE, Status.OUTSIDE_DOMAIN, Status.NOT_CONVERGED)
 
 Arrays = Mapping[str, NDArray[Any]]
@@ -46,7 +48,11 @@ class Source:
     @classmethod
     def of(cls, store: SweepStore, wanted: Part) -> Source | None:
         """Return the part of a store that may hold cells of `wanted`, or None."""
-        for part in store.plan.parts:
+        try:
+            parts = store.plan.parts
+        except (FileNotFoundError, ValueError, KeyError, TypeError):  # purged, or damaged
+            return None
+        for part in parts:
             if _kind(part) == _kind(wanted) and part.grid.parameters == wanted.grid.parameters:
                 return cls(store, part)
         return None
@@ -72,17 +78,35 @@ class Source:
 
     def read(self, index: tuple[int, ...]) -> dict[str, NDArray[Any]] | None:
         """Return the variables of one cell, or None where it has no final result."""
-        region = {
-            name: slice(i, i + 1) for name, i in zip(self.part.grid.names, index, strict=True)
-        }
-        found = self.store.read(self.part, region)
-        if found["status"].item() not in FINAL:
+        found: dict[str, NDArray[Any]] = {}
+        for variable in model_of(self.part).variables_for(self.part.grid.parameters):
+            values = self._value(variable, index)
+            if values is None or (variable.name == "status" and values.item() not in FINAL):
+                return None
+            found[variable.name] = values
+        return found
+
+    def _value(self, variable: Variable, index: tuple[int, ...]) -> NDArray[Any] | None:
+        """Return a variable of one cell, or None if the block that wrote it is not intact."""
+        own = self._layout.grid_dims(variable)
+        first = tuple(
+            i if name in own else 0 for name, i in zip(self.part.grid.names, index, strict=True)
+        )
+        owner = self.part.blocks.containing(first)
+        arrays = self._block(owner)
+        if arrays is None:
             return None
-        layout = Layout.of_grid(self.part.grid, model_of(self.part))
-        return {
-            variable.name: found[variable.name][(0,) * len(layout.grid_dims(variable))]
-            for variable in model_of(self.part).variables_for(self.part.grid.parameters)
-        }
+        box = self.part.blocks.box(owner)
+        cell = tuple(i - side.start for i, side in zip(first, box, strict=True))
+        return np.asarray(arrays[variable.name][self._layout.place(variable, cell)])
+
+    @cached_property
+    def _layout(self) -> Layout:
+        return Layout.of_grid(self.part.grid, model_of(self.part))
+
+    @cached_property
+    def _block(self) -> Callable[[int], Arrays | None]:
+        return lru_cache(BLOCKS_KEPT)(lambda block: self.store.intact(self.part.name, block))
 
 
 @dataclass(frozen=True)
@@ -93,10 +117,11 @@ class Memory:
 
     @classmethod
     def of(cls, stores: Sequence[SweepStore], wanted: Part) -> Memory:
-        """Return the memory of `wanted` in some stores; empty where it is cheap."""
+        """Return the memory of `wanted` in those stores that are there; empty where it is cheap."""
         if not stores or not is_dear(wanted):
             return cls(())
-        found = (Source.of(store, wanted) for store in stores if store.exists())
+        there = (store for store in stores if store.exists() and not store.deleted())
+        found = (Source.of(store, wanted) for store in there)
         return cls(tuple(source for source in found if source is not None))
 
     def find(self, point: Mapping[str, float]) -> dict[str, NDArray[Any]] | None:

@@ -52,6 +52,7 @@ from delocal.workers.zarr_format import (
 )
 
 PLAN = "plan.json"
+DELETED = "deleted.json"  # lies beside the plan of a sweep that is in the trash
 DATA = "data.zarr"
 
 
@@ -123,6 +124,10 @@ class SweepStore:
         """Whether there is a sweep here: a store appears with all its documents, or not at all."""
         return self.version is not None
 
+    def deleted(self) -> bool:
+        """Whether the sweep is in the trash: its data are there, and not to be used."""
+        return self.storage.version(DELETED) is not None
+
     def create(self, plan: Plan) -> None:
         """Write everything but the data. A store that exists is left as it is."""
         if self.exists():
@@ -164,6 +169,14 @@ class SweepStore:
         receipt = self.signed(model, block)
         return receipt if receipt and not self.damage(model, block, receipt) else None
 
+    def intact(self, model: str, block: int) -> dict[str, NDArray[Any]] | None:
+        """Return the variables that a block wrote; None if it is not stored, or damaged."""
+        receipt = self.signed(model, block)
+        if receipt is None:
+            return None
+        arrays, damage = self._verify(model, block, receipt)
+        return None if damage else arrays
+
     def signed(self, model: str, block: int) -> Receipt | None:
         """Return the receipt of a block, whatever became of its data; None if none can be read."""
         found = self.storage.read(receipt_name(model, block))
@@ -177,6 +190,13 @@ class SweepStore:
 
     def damage(self, model: str, block: int, receipt: Receipt) -> list[Damage]:
         """Return what is wrong with the data of a block that has a receipt, file by file."""
+        return self._verify(model, block, receipt)[1]
+
+    def _verify(
+        self, model: str, block: int, receipt: Receipt
+    ) -> tuple[dict[str, NDArray[Any]], list[Damage]]:
+        """Return the variables of a block as far as they can be read, and what is wrong."""
+        arrays: dict[str, NDArray[Any]] = {}
         found: list[Damage] = []
         checksum = 0
         for chunk in _owned_chunks(self.plan.part(model), block):
@@ -189,12 +209,13 @@ class SweepStore:
             except (ValueError, RuntimeError) as error:  # RuntimeError: blosc's
                 found.append(Damage(chunk.name, chunk.variable, str(error)))
                 continue
+            arrays[chunk.variable] = values
             if chunk.reproducible:
                 checksum = google_crc32c.extend(checksum, values.tobytes())
         if not found and f"{checksum:08x}" != receipt.checksum:
             name = receipt_name(model, block)
-            return [Damage(name, "", "does not belong to the data, whose checksum differs")]
-        return found
+            found.append(Damage(name, "", "does not belong to the data, whose checksum differs"))
+        return arrays, found
 
     def read(self, part: Part, region: Mapping[str, slice]) -> dict[str, NDArray[Any]]:
         """Return the variables of a part within a `region` by dimension."""

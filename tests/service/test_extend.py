@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from delocal.physics.model import STATUS, Model, Parameter, Status, Variable
-from delocal.service.errors import RequestError
+from delocal.service.errors import Conflict, RequestError
 from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
@@ -140,6 +140,93 @@ def test_a_sweep_that_shares_cells_finds_them_by_itself(service, tmp_path):
     assert estimate.known == 8 + 1
     same = {**REQUEST, "axes": {"x": [2, 3, 4], "z": {"like": "x"}}}
     assert service.sweeps.estimate(SweepRequest.parse(same)).known == 2 * 8 + 2
+
+
+MORE = {"axes": {"x": [4]}}
+WHOLE = {**REQUEST, "axes": {"x": [1, 2, 3, 4], "z": {"like": "x"}}}
+
+
+def damage(storage, name):
+    content = bytearray(storage.read(name))
+    content[len(content) // 2] ^= 1
+    storage.write(name, bytes(content))
+
+
+@pytest.fixture
+def anywhere(tmp_path, place, monkeypatch):
+    """A service whose sweeps lie in a folder or a bucket, and are cut into blocks of one cell."""
+    monkeypatch.setattr("delocal.workers.plan.BLOCK_CELLS", 1)
+    cluster = ClusterSettings(kind="none")
+    service = Service(Settings(data=tmp_path / "data", sweeps=place, cluster=cluster))
+    yield service
+    service.close()
+
+
+def test_cells_are_copied_from_place_to_place(anywhere, tmp_path):
+    first = run(anywhere, REQUEST)
+    COUNTED.update(noise=0, square=0)
+    extended = anywhere.sweeps.extend(first, MORE)
+    anywhere.sweeps.wait(extended.id, timeout=60)
+    assert {"noise": 8, "square": 1} == COUNTED
+    assert contents(anywhere.sweeps.store(extended.id)) == at_once(tmp_path, WHOLE)
+
+
+def test_what_is_damaged_or_unsigned_is_computed_and_not_copied(anywhere, tmp_path):
+    first = run(anywhere, REQUEST)
+    storage = anywhere.sweeps.store(first).storage
+    damage(storage, "data.zarr/square/y/c.0")
+    damage(storage, "data.zarr/noise_replicas/y/c.0.0")
+    storage.remove("receipts/square/0000001.json")
+    COUNTED.update(noise=0, square=0)
+    extended = anywhere.sweeps.extend(first, MORE)
+    anywhere.sweeps.wait(extended.id, timeout=60)
+    assert COUNTED["square"] == 1 + 2
+    assert COUNTED["noise"] > 8
+    assert contents(anywhere.sweeps.store(extended.id)) == at_once(tmp_path, WHOLE)
+
+
+def test_a_sweep_purged_before_its_cells_were_copied(anywhere, tmp_path):
+    first = run(anywhere, REQUEST)
+    anywhere.dispatcher.stop()
+    extended = anywhere.sweeps.extend(first, MORE)
+    anywhere.sweeps.delete(first)
+    anywhere.sweeps.purge(first)
+    COUNTED.update(noise=0, square=0)
+    go_on(anywhere, extended.id)
+    assert {"noise": 4 * 8, "square": 4} == COUNTED
+    assert contents(anywhere.sweeps.store(extended.id)) == at_once(tmp_path, WHOLE)
+
+
+def test_a_deleted_sweep_is_no_source(anywhere):
+    first = run(anywhere, REQUEST)
+    assert anywhere.sweeps.estimate(SweepRequest.parse(WHOLE)).known == 3 * 8 + 3
+    anywhere.dispatcher.stop()
+    extended = anywhere.sweeps.extend(first, MORE)
+    anywhere.sweeps.delete(first)
+    with pytest.raises(Conflict, match="restore it"):
+        anywhere.sweeps.extend(first, MORE)
+    assert anywhere.sweeps.estimate(SweepRequest.parse(WHOLE)).known == 0
+    COUNTED.update(noise=0, square=0)
+    go_on(anywhere, extended.id)
+    assert {"noise": 4 * 8, "square": 4} == COUNTED
+
+
+def test_a_plan_that_is_damaged_is_no_source(anywhere):
+    first = run(anywhere, REQUEST)
+    anywhere.sweeps.store(first).storage.write("plan.json", b"{")
+    anywhere.dispatcher.forget(first)
+    COUNTED.update(noise=0, square=0)
+    run(anywhere, WHOLE)
+    assert {"noise": 4 * 8, "square": 4} == COUNTED
+
+
+def go_on(stopped, sweep_id):
+    """Let another service do what one that was stopped left."""
+    another = Service(stopped.settings)
+    try:
+        assert another.sweeps.wait(sweep_id, timeout=60).state == SweepState.DONE
+    finally:
+        another.close()
 
 
 def test_another_seed_or_option_or_version_shares_nothing(service):
