@@ -8,6 +8,7 @@ from pathlib import Path
 from benchmarks import (
     bethe,
     bond_networks,
+    dispatcher,
     engine,
     finder,
     hot_cold,
@@ -32,6 +33,7 @@ if __name__ == "__main__":
         bethe,
         hot_cold,
         sweep,
+        dispatcher,
         engine,
         queries,
     )

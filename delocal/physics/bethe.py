@@ -22,12 +22,13 @@ and L_s likewise with the Bessel functions of order 1 - 2 s. Both are discretise
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from functools import lru_cache
+from dataclasses import dataclass, replace
+from functools import lru_cache, partial
 
 import numpy as np
 from numba import njit
 from numpy.typing import ArrayLike, NDArray
+from scipy.sparse.linalg import ArpackNoConvergence, LinearOperator, eigs
 from scipy.special import j1, jv, k0, kv, y0, yv
 
 from delocal.physics.bethe_limits import asymptotic_disorder, upper_limit
@@ -39,9 +40,13 @@ from delocal.physics.solve import find_root
 
 Complex = NDArray[np.complex128]
 STEPS = 2000  # at most, of an iteration; about ten are needed near the transition
+POWERS = 300  # at most, before eigenvalues that are close are told apart otherwise
 TIGHT = 1e-14
 MOST_HALVINGS = 4
 LEAST_LN_W = -3.0  # below it no matrix is small enough
+STRIDE = 0.3  # in ln W, between two looks at whether states are localized
+GOOD, FAIR = 1e-5, 1e-3  # relative errors of a table: good enough, and too large to be given
+REACHES = (1.0, 2.0, 4.0, 8.0)  # over that of a table: further out until it is good enough
 
 
 @dataclass(frozen=True)
@@ -63,6 +68,9 @@ class CriticalDisorder:
     W_c: float
     error: float
     status: Status
+
+
+NOT_FOUND = CriticalDisorder(np.nan, np.nan, Status.NOT_CONVERGED)
 
 
 def eigenvalue(
@@ -115,15 +123,15 @@ def eigenvalue(
     D = D * g ** (K - 1)
     a = np.ones_like(D)
     before = 0.0
-    for _ in range(STEPS):
+    for _ in range(POWERS):
         a = _product(total, D * a) + _product(difference, np.conj(D * a))
         norm = float(np.sqrt((a.real**2 + a.imag**2).sum()))
         if abs(norm - before) <= TIGHT * norm:
             return K * norm
         if not norm > 0:
-            break
+            return np.nan
         a, before = a / norm, norm
-    return np.nan
+    return K * _largest(total, difference, D, a)
 
 
 def stationary_transform(
@@ -178,28 +186,48 @@ def critical_disorder(K: int, E: float = 0.0, law: SiteDisorder = BOX) -> Critic
         ]
         return np.reshape(found, np.shape(ln_W))
 
-    root = find_root(above, *_bracket(above, K, law), tolerance=1e-13)
-    if not root.done:
-        return CriticalDisorder(np.nan, np.nan, Status.NOT_CONVERGED)
-    W_c, step = float(np.exp(root.value)), 1e-3
-    slope = (above(root.value + step) - above(root.value - step)) / (2 * step)
-    error = W_c * abs(float(above(root.value, FINE) / slope))
-    return CriticalDisorder(W_c, error, Status.DONE)
+    low, high = _bracket(above, K, law)
+
+    def found(resolution: Resolution, finer: Resolution) -> CriticalDisorder:
+        root = find_root(partial(above, resolution=resolution), low, high, tolerance=1e-13)
+        if not root.done:
+            return NOT_FOUND
+        W_c, step = float(np.exp(root.value)), 1e-3
+        slope = (above(root.value + step) - above(root.value - step)) / (2 * step)
+        error = W_c * abs(float(above(root.value, finer) / slope))
+        return CriticalDisorder(W_c, error, Status.DONE)
+
+    if law.largest is None:
+        return found(NORMAL, FINE)
+    return _good_enough(found)
+
+
+def _good_enough(found: Callable[[Resolution, Resolution], CriticalDisorder]) -> CriticalDisorder:
+    """Follow the edges of a table further out, until its threshold no longer changes by that."""
+    best = NOT_FOUND
+    for reach in REACHES:
+        here = found(replace(NORMAL, reach=reach), replace(FINE, reach=2 * reach))
+        if not here.error < np.inf:  # too large a matrix
+            break
+        best = here
+        if best.error < GOOD * best.W_c:
+            break
+    return best if best.error < FAIR * best.W_c else NOT_FOUND
 
 
 def _bracket(above: Callable[[Array], Array], K: int, law: SiteDisorder) -> tuple[float, float]:
     """Return values of ln W with W_c between them, the largest there is.
 
-    It is near the closed form for many neighbours; where that does not hold, it is looked for
-    from well above Anderson's upper limit downwards.
+    It is near the closed form for many neighbours. Where that may not hold, it is looked for
+    downwards from the upper limit of a box with the largest density of the law, which is above it.
     """
-    if law.tabulated:
-        high = float(np.log(upper_limit(K, law))) + 1.5
-        while high > LEAST_LN_W and not above(np.array(high - 0.3)) > 0:
-            high -= 0.3
-        return high - 0.3, high
-    guess = float(np.log(asymptotic_disorder(K, law)))
-    return guess - 0.7, guess + 0.5
+    if law.largest is None:
+        guess = float(np.log(asymptotic_disorder(K, law)))
+        return guess - 0.7, guess + 0.5
+    high = float(np.log(law.largest * upper_limit(K)))
+    while high > LEAST_LN_W and above(np.array(high - STRIDE)) < 0:
+        high -= STRIDE
+    return high - STRIDE, high
 
 
 def critical_disorders(
@@ -214,6 +242,28 @@ def critical_disorders(
     values = np.array([(f.W_c, f.error) for f in found]).reshape(-1, 2)[np.ravel(place)]
     status = np.array([f.status for f in found], dtype=np.int8)[np.ravel(place)]
     return values[:, 0].reshape(shape), values[:, 1].reshape(shape), status.reshape(shape)
+
+
+def _largest(total: Array, difference: Array, D: Complex, a: Complex) -> float:
+    """Return the largest eigenvalue where another is close, as for laws with a gap; else NaN.
+
+    The map is linear over real numbers only, so real and imaginary parts are two vectors.
+    """
+    size = D.size
+
+    def apply(parts: Array) -> Array:
+        moved = D * (parts[:size] + 1j * parts[size:])
+        after = _product(total, moved) + _product(difference, np.conj(moved))
+        return np.concatenate([after.real, after.imag])
+
+    operator = LinearOperator((2 * size, 2 * size), matvec=apply, dtype=np.float64)
+    try:
+        found = eigs(
+            operator, k=2, v0=np.concatenate([a.real, a.imag]), tol=1e-12, return_eigenvectors=False
+        )
+    except ArpackNoConvergence:
+        return np.nan
+    return float(np.abs(found).max())
 
 
 def _depth(mu: float) -> int:

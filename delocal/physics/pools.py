@@ -100,6 +100,8 @@ def cutoff_amplitude(K: int, law: SiteDisorder = BOX) -> float:
     13.47
     """
     W, h = critical_disorder(K, law=law).W_c, 0.05
+    if np.isnan(W):
+        return np.nan
 
     def ln(exponent: float, ln_ratio: float = 0.0) -> float:
         scaled = W * float(np.exp(ln_ratio))

@@ -7,6 +7,7 @@ energies in units of W, which can therefore be any scale of it.
 
 from __future__ import annotations
 
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -18,8 +19,6 @@ from scipy.special import erfc, gamma, spherical_jn
 
 from delocal.physics.model import Option
 from delocal.physics.powers import Array
-
-TABLE = "table"
 
 
 @dataclass(frozen=True)
@@ -42,6 +41,8 @@ class SiteDisorder:
         Random x, as many as asked for.
     symmetric, dense
         Whether x and -x are as likely, and whether there is a density at 0.
+    largest
+        The largest density of a table; None for laws with a name.
 
     Examples
     --------
@@ -57,11 +58,7 @@ class SiteDisorder:
     sample: Callable[[Generator, int], Array]
     symmetric: bool = True
     dense: bool = True
-
-    @property
-    def tabulated(self) -> bool:
-        """Whether it is that of a table."""
-        return self.name == TABLE
+    largest: float | None = None
 
     def transform(self, k: Array, reach: float) -> Array:
         """Return the characteristic function, cut off before `reach` if it decays slowly."""
@@ -117,6 +114,7 @@ LAW_OPTION = Option(
     parse=lambda given: checked_table(given),
     form="a table {x: [...], density: [...]} of its density at x = e / W",
 )
+LARGEST = 1e100
 MOST_POINTS = 1000
 """Of a table; a law with so many is computed in seconds."""
 
@@ -149,17 +147,9 @@ def checked_table(given: Any) -> dict[str, list[float]]:
     """
     if not isinstance(given, Mapping) or set(given) != {"x", "density"}:
         raise ValueError("a table is a mapping of x and density, two lists of numbers")
-    try:
-        x, density = (np.asarray(given[name], dtype=np.float64) for name in ("x", "density"))
-    except (TypeError, ValueError) as error:
-        raise ValueError(f"x and density must be lists of numbers: {error}") from error
-    if x.ndim != 1 or x.shape != density.shape or not 2 <= x.size <= MOST_POINTS:
-        raise ValueError(
-            f"x and density have shapes {x.shape} and {density.shape}; both must be lists of the "
-            f"same length, of 2 to {MOST_POINTS} numbers"
-        )
-    if not (np.isfinite(x).all() and np.isfinite(density).all()):
-        raise ValueError("x and density must be finite")
+    x, density = (_numbers(name, given[name]) for name in ("x", "density"))
+    if len(x) != len(density):
+        raise ValueError(f"x has {len(x)} and density {len(density)} numbers, not as many")
     if not (np.diff(x) > 0).all() or x[0] < -1 or x[-1] > 1:
         raise ValueError(
             "x must ascend and lie between -1 and 1; a wider law is the same with a larger W"
@@ -168,6 +158,19 @@ def checked_table(given: Any) -> dict[str, list[float]]:
     if (density < 0).any() or not 0 < total < np.inf:
         raise ValueError("density must not be negative, nor zero everywhere")
     return {"x": x.tolist(), "density": (density / total).tolist()}
+
+
+def _numbers(name: str, given: Any) -> Array:
+    """Return finite numbers from a list or array of 2 to `MOST_POINTS`."""
+    if not isinstance(given, Sequence | np.ndarray) or isinstance(given, str):
+        raise ValueError(f"{name} must be a list of numbers")
+    if not 2 <= len(given) <= MOST_POINTS:
+        raise ValueError(f"{name} has {len(given)} numbers, not 2 to {MOST_POINTS}")
+    for value in given:
+        number = isinstance(value, int | float | np.number) and not isinstance(value, bool)
+        if not number or not abs(value) < np.inf or abs(value) > LARGEST:
+            raise ValueError(f"{name} must be a list of finite numbers, not {reprlib.repr(value)}")
+    return np.array([float(value) for value in given])
 
 
 @lru_cache(maxsize=64)
@@ -213,14 +216,17 @@ def tabulated(x: tuple[float, ...], density: tuple[float, ...]) -> SiteDisorder:
         part = 2 * q / np.where(q > 0, p[n] + root, 1.0)
         return np.asarray(ends[n] + 2 * half[n] * np.minimum(part, 1.0))
 
+    # As many oscillations of each edge as are followed for the box, whose density varies by 2.
+    reach = 100.0 * float(np.abs(np.diff(p, prepend=0.0, append=0.0)).sum())
     at_zero = float(np.interp(0.0, ends, p, left=0.0, right=0.0))
     return SiteDisorder(
-        TABLE,
+        "table",
         characteristic,
-        200.0,
+        reach,
         True,
         inverse_moment,
         sample,
         symmetric=bool(symmetric),
         dense=at_zero > 0,
+        largest=float(p.max()),
     )

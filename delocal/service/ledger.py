@@ -196,22 +196,21 @@ class Ledger:
 
         A block that was tried before comes alone, so that it cannot harm others again.
         """
-        free = sa.and_(
-            blocks.c.sweep_id == sweep_id,
-            sa.or_(
-                blocks.c.state == BlockState.QUEUED,
-                sa.and_(blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()),
-            ),
-        )
+        order = (blocks.c.attempt, blocks.c.model, blocks.c.block)
         query = (
-            sa.select(blocks.c.model, blocks.c.block, blocks.c.attempt, blocks.c.state)
-            .where(free)
-            .order_by(blocks.c.attempt, blocks.c.model, blocks.c.block)
+            sa.select(*order, blocks.c.state)
+            .where(blocks.c.sweep_id == sweep_id)
+            .order_by(*order)
             .limit(limit)
             .with_for_update(skip_locked=True)  # SQLite has one writer at a time
         )
-        with self._write() as db:
-            rows = db.execute(query).all()
+        queued = query.where(blocks.c.state == BlockState.QUEUED)
+        expired = query.where(
+            blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()
+        )
+        with self._write() as db:  # two queries, each in the order of an index
+            found = [*db.execute(queued), *db.execute(expired)]
+            rows = sorted(found, key=lambda row: row[:3])[:limit]
             if not rows:
                 return None
             model, attempt = rows[0].model, rows[0].attempt
@@ -228,8 +227,8 @@ class Ledger:
                 )
             )
             self._move(db, sweep_id, SweepState.RUNNING, SweepState.QUEUED)
-        expired = [r for r in rows if r.state == BlockState.LEASED and r.model == model]
-        self.lease_expiries += len({r.block for r in expired}.intersection(taken))
+        lost = {r.block for r in rows if r.state == BlockState.LEASED and r.model == model}
+        self.lease_expiries += len(lost.intersection(taken))
         return Lease(sweep_id, model, tuple(taken), attempt + 1)
 
     def renew(self, owner: str, until: float) -> None:

@@ -60,6 +60,16 @@ def _as_number(value: Any) -> Any:
 Condition = Annotated[Any, BeforeValidator(_as_condition)]
 
 
+def _listed(value: Any) -> Any:
+    """Return a table of arrays as one of lists."""
+    if isinstance(value, Mapping):
+        return {k: v.tolist() if isinstance(v, np.ndarray) else v for k, v in value.items()}
+    return value
+
+
+OptionValue = Annotated[Any, BeforeValidator(_listed)]
+
+
 class SamplingRequest(BaseModel):
     """How many replicas a Monte Carlo cell gets, and when its error is small enough.
 
@@ -155,7 +165,9 @@ class SweepRequest(BaseModel):
         description="cells to leave out: those that meet every condition of an entry, such as "
         '{"alpha": {"lt": "beta"}} or {"d": [2], "T": {"gt": 0.1}}',
     )
-    options: dict[str, dict[str, Any]] = Field(default_factory=dict, description="options by model")
+    options: dict[str, dict[str, OptionValue]] = Field(
+        default_factory=dict, description="options by model"
+    )
     sampling: SamplingRequest = Field(
         default_factory=lambda: SamplingRequest(), description="replicas of Monte Carlo cells"
     )

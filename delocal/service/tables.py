@@ -43,7 +43,14 @@ blocks = sa.Table(
     sa.Column("checksum", sa.String(64)),
     sa.Column("seconds", sa.Float),
     sa.Column("counts", sa.JSON),
-    sa.Index("blocks_by_state", "sweep_id", "state"),
+    # In the order in which blocks are leased, and by who holds them: neither looks at all blocks.
+    sa.Index("blocks_by_state", "sweep_id", "state", "attempt", "model", "block"),
+    sa.Index(
+        "blocks_by_owner",
+        "owner",
+        sqlite_where=sa.text("owner IS NOT NULL"),
+        postgresql_where=sa.text("owner IS NOT NULL"),
+    ),
 )
 failures = sa.Table(
     "failures",

@@ -48,6 +48,22 @@ def test_a_shifted_law_is_another_energy(W):
     assert there == pytest.approx(eigenvalue(2, W, E=1.0), abs=2 * abs(finer - there))
 
 
+@pytest.mark.parametrize("width", [0.1, 1.7])
+def test_the_width_of_a_table_is_a_unit(width):
+    box = table([-width / 2, width / 2], [1, 1])
+    assert critical_disorder(2, law=box).W_c * width == pytest.approx(
+        critical_disorder(2).W_c, rel=1e-8
+    )
+
+
+def test_a_threshold_that_is_not_resolved_has_a_status():
+    # With a jump at e = 0 one side has many resonances, and ever finer k count at large K.
+    found = critical_disorder(100, law=table([0, 1], [1, 1]))
+    assert found.status == Status.NOT_CONVERGED
+    assert np.isnan(found.W_c)
+    assert np.isnan(cutoff_amplitude(100, table([0, 1], [1, 1])))
+
+
 def test_the_mirror_of_a_law_has_its_threshold():
     mirror = table([-x for x in reversed(UNEVEN["x"])], UNEVEN["density"][::-1])
     one, other = (critical_disorder(2, law=law) for law in (table(**UNEVEN), mirror))
@@ -61,6 +77,7 @@ def test_a_law_without_a_density_at_zero_has_a_threshold_all_the_same():
     found = critical_disorder(2, law=law)
     step = 1e-3
     around = [eigenvalue(2, found.W_c * (1 + s), law=law) for s in (-step, step)]
+    assert found.error < 1e-6 * found.W_c
     assert around[0] > 1 > around[1]
     assert found.W_c > upper_limit(2, law)  # no limit here: real self-energies fill the gap
     assert np.isnan(best_estimate(2, law))
@@ -87,7 +104,7 @@ def test_pools_know_a_table():
 
 
 def test_a_table_is_an_option_of_models_everywhere():
-    box = {"x": [-0.5, 0.5], "density": [1, 1]}
+    box = {"x": np.array([-0.5, 0.5]), "density": np.ones(2)}
     assert float(delocal.evaluate("bethe", K=2, law=box).W_c) == pytest.approx(
         critical_disorder(2).W_c, rel=1e-10
     )
@@ -109,9 +126,13 @@ def test_a_table_is_an_option_of_models_everywhere():
     [
         ({"x": [0, 1]}, "a mapping of x and density"),
         ([[0, 1], [1, 1]], "a mapping of x and density"),
-        ({"x": [0, "a"], "density": [1, 1]}, "lists of numbers"),
-        ({"x": [0], "density": [1]}, "of 2 to 1000 numbers"),
-        ({"x": [0, 1], "density": [1, 1, 1]}, "same length"),
+        ({"x": 0, "density": [1, 1]}, "x must be a list of numbers"),
+        ({"x": [0, "1"], "density": [1, 1]}, "finite numbers, not '1'"),
+        ({"x": [0, [1, 1]], "density": [1, 1]}, r"finite numbers, not \[1, 1\]"),
+        ({"x": [0, True], "density": [1, 1]}, "finite numbers, not True"),
+        ({"x": [0, 10**400], "density": [1, 1]}, "finite numbers, not 1000"),
+        ({"x": [0], "density": [1]}, "x has 1 numbers, not 2 to 1000"),
+        ({"x": [0, 1], "density": [1, 1, 1]}, "not as many"),
         ({"x": [0, float("nan")], "density": [1, 1]}, "finite"),
         ({"x": [0.5, 0], "density": [1, 1]}, "must ascend"),
         ({"x": [-3, 3], "density": [1, 1]}, "larger W"),

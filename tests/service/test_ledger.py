@@ -171,6 +171,25 @@ def test_sqlite_is_in_wal_mode_and_writers_begin_immediate(ledger):
         assert connection.execute(sa.text("PRAGMA busy_timeout")).scalar() == 10_000
 
 
+@pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
+def test_leasing_and_renewing_look_at_no_more_blocks_than_they_take(ledger):
+    seen = []
+    sa.event.listen(ledger.engine, "before_cursor_execute", lambda *call: seen.append(call[2:4]))
+    add(ledger)
+    ledger.lease(ID, "me", 2, time.time() + LATER)
+    ledger.renew("me", time.time() + LATER)
+    ledger.release_all("me")
+    touching = [(sql, given) for sql, given in seen if "blocks" in sql and "INSERT" not in sql]
+    assert len(touching) > 3
+    with ledger.engine.connect() as db:
+        for sql, given in touching:
+            plan = db.exec_driver_sql(f"EXPLAIN QUERY PLAN {sql}", given).all()
+            steps = " ".join(row.detail for row in plan)
+            assert "SEARCH blocks" in steps, (sql, steps)
+            assert "SCAN" not in steps, (sql, steps)
+            assert "TEMP B-TREE" not in steps, (sql, steps)  # a sort
+
+
 def test_reading_does_not_wait_for_a_writer(ledger):
     add(ledger)
     with ledger.engine.begin() as writing:
