@@ -48,6 +48,7 @@ def request(points: tuple[int, int, int, int], t: float = 0.02) -> dict[str, Any
 
 def rows(
     points: tuple[int, int, int, int] = (20, 25, 50, 20),
+    huge: tuple[int, int, int, int] = (20, 25, 200, 50),
     repeats: int = 3,
     naive: int = 10_000,
     idle_seconds: float = 10.0,
@@ -68,6 +69,9 @@ def rows(
                 local.append(_timed(lambda: run_plan(plan, folder / f"local{i}")))  # noqa: B023
                 ufunc.append(_timed(lambda: apply_ufunc(plan, folder / f"u{i}", cluster)))  # noqa: B023
             point = _timed(lambda: one_task_per_point(plan, naive, folder / "n", cluster)) / naive
+            large, _ = _end_to_end(service, request(huge), cluster)
+        huge_plan = SweepRequest.parse(request(huge)).plan()
+        large_loop = _timed(lambda: plain_loop(huge_plan, folder / "huge"))
         peak_mib = _peak_rss(service.process)
     best = min(ours)
     cells = plan.cells
@@ -90,6 +94,13 @@ def rows(
             COMMAND,
         ),
         Row(f"{what}: service, seconds", best, None, "lower", COMMAND),
+        Row(
+            f"sweep of {huge_plan.cells:,} cells: service / plain loop, zarr-python",
+            large / large_loop,
+            0.60,
+            "lower",
+            COMMAND,
+        ),
         Row(
             "tasks known to the scheduler at most", peak, TASKS_PER_SLOT * WORKERS, "lower", COMMAND
         ),

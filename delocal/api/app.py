@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 from fastapi.responses import RedirectResponse
 
-from delocal.api import docs_page, errors
+from delocal.api import docs_page, errors, tracing
 from delocal.api.policy import Routes
 from delocal.api.request_log import RequestLog
 from delocal.api.routes import data, keys, models, shared, sweeps
@@ -57,6 +57,8 @@ def create_app(service: Service, *, local: bool = True) -> FastAPI:
         return RedirectResponse("/docs")
 
     _add_guards(app, service, local)
+    if service.settings.traces:
+        tracing.install(app)
     _add_schemas(app)
     return app
 

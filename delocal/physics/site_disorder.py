@@ -117,6 +117,8 @@ LAW_OPTION = Option(
 LARGEST = 1e100
 MOST_POINTS = 1000
 """Of a table; a law with so many is computed in seconds."""
+MOST_VARIATION = 200.0
+"""Of the density of a table; matrices grow with its root, and this takes half a minute."""
 
 
 def law_of(option: str | Mapping[str, Sequence[float]]) -> SiteDisorder:
@@ -157,7 +159,19 @@ def checked_table(given: Any) -> dict[str, list[float]]:
     total = float(np.sum(np.diff(x) * (density[1:] + density[:-1]) / 2))
     if (density < 0).any() or not 0 < total < np.inf:
         raise ValueError("density must not be negative, nor zero everywhere")
-    return {"x": x.tolist(), "density": (density / total).tolist()}
+    density = density / total
+    variation = _variation(density)
+    if not variation <= MOST_VARIATION:
+        raise ValueError(
+            f"density rises and falls by {variation:g} in all, more than {MOST_VARIATION:g}; "
+            "widen x towards -1/2 and 1/2 with a smaller W, or smooth the steepest edges"
+        )
+    return {"x": x.tolist(), "density": density.tolist()}
+
+
+def _variation(density: Array) -> float:
+    """Return by how much a density rises and falls in all, 2 for a box of width 1."""
+    return float(np.abs(np.diff(density, prepend=0.0, append=0.0)).sum())
 
 
 def _numbers(name: str, given: Any) -> Array:
@@ -217,7 +231,7 @@ def tabulated(x: tuple[float, ...], density: tuple[float, ...]) -> SiteDisorder:
         return np.asarray(ends[n] + 2 * half[n] * np.minimum(part, 1.0))
 
     # As many oscillations of each edge as are followed for the box, whose density varies by 2.
-    reach = 100.0 * float(np.abs(np.diff(p, prepend=0.0, append=0.0)).sum())
+    reach = BOX.reach / 2 * _variation(p)
     at_zero = float(np.interp(0.0, ends, p, left=0.0, right=0.0))
     return SiteDisorder(
         "table",

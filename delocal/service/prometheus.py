@@ -56,6 +56,12 @@ class Metrics:
             buckets=BLOCK_SECONDS,
             registry=self._registry,
         )
+        self._written = Counter(
+            "delocal_written_bytes",
+            "Bytes of the blocks that this service had computed, compressed, by model.",
+            ["model"],
+            registry=self._registry,
+        )
 
     def watch(
         self, ledger: Ledger, dispatcher: Dispatcher, executor: Executor, folder: Path
@@ -72,6 +78,7 @@ class Metrics:
         """Count blocks that are done."""
         for receipt in receipts:
             self._block_seconds.labels(receipt.model).observe(receipt.seconds)
+            self._written.labels(receipt.model).inc(receipt.written)
 
     def text(self) -> bytes:
         """Return every number, as Prometheus reads it."""

@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     oidc: OidcSettings = OidcSettings()
     quota: QuotaSettings = QuotaSettings()
     logs: LogSettings = LogSettings()
+    traces: bool = Field(
+        default=False, description="send OpenTelemetry spans of requests, as OTEL_... say"
+    )
     stop_seconds: float = Field(
         default=30.0, gt=0, description="how long a service that stops waits for open requests"
     )

@@ -89,15 +89,16 @@ def run_block(
         evaluated = _evaluate_carefully(store, part, block, cancelled)
     else:
         evaluated = evaluate(store, part, block, cancelled)
-    checksum = store.write(name, block, evaluated.arrays)
+    written = store.write(name, block, evaluated.arrays)
     receipt = Receipt(
         name,
         block,
-        checksum,
+        written.checksum,
         evaluated.counts,
         time.perf_counter() - began,
         evaluated.failures,
         evaluated.unfinished,
+        written.size,
     )
     store.sign(receipt)
     return receipt
@@ -153,8 +154,9 @@ def store_failed_block(store: SweepStore, model: str, block: int, error: BaseExc
     arrays = blank(chosen, layout, Status.FAILED)
     blank_excluded(chosen, layout, arrays, part.grid.excluded(box))
     counts = counts_of(arrays["status"]) if part.role != "replicas" else {}
-    checksum = store.write(model, block, arrays)
-    receipt = Receipt(model, block, checksum, counts, 0.0, (failure_of(error),))
+    written = store.write(model, block, arrays)
+    failures = (failure_of(error),)
+    receipt = Receipt(model, block, written.checksum, counts, 0.0, failures, written=written.size)
     store.sign(receipt)
     return receipt
 

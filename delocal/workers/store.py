@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import google_crc32c
 import numpy as np
@@ -56,13 +56,20 @@ DELETED = "deleted.json"  # lies beside the plan of a sweep that is in the trash
 DATA = "data.zarr"
 
 
+class Written(NamedTuple):
+    """What was written of a block: checksum of its data, and their bytes, compressed."""
+
+    checksum: str
+    size: int
+
+
 @dataclass(frozen=True)
 class Receipt:
     """What is known of a block that is stored: counts of cells by status, checksum, cost.
 
     `failures` lists up to `block.FAILURES_KEPT` cells that raised, each with its place in the
     block, parameters, error and traceback. `model` names the part; a summary is `unfinished`
-    where more replicas are wanted for it.
+    where more replicas are wanted for it. `written` are the bytes of its chunks, compressed.
     """
 
     model: str
@@ -72,6 +79,7 @@ class Receipt:
     seconds: float
     failures: tuple[Mapping[str, Any], ...] = field(default=())
     unfinished: bool = False
+    written: int = 0
 
 
 @dataclass(frozen=True)
@@ -140,20 +148,22 @@ class SweepStore:
 
         self.storage.create(PLAN, content, others)
 
-    def write(self, model: str, block: int, arrays: Mapping[str, NDArray[Any]]) -> str:
-        """Write the chunks of one block and return the checksum of its data."""
-        checksum = 0
+    def write(self, model: str, block: int, arrays: Mapping[str, NDArray[Any]]) -> Written:
+        """Write the chunks of one block; return the checksum of its data, and their size."""
+        checksum, size = 0, 0
 
         def encoded() -> Iterator[File]:
-            nonlocal checksum
+            nonlocal checksum, size
             for chunk in _owned_chunks(self.plan.part(model), block):
                 values = np.asarray(arrays[chunk.variable], order="C")
-                yield chunk.name, encode_chunk(values, chunk.shape)
+                content = encode_chunk(values, chunk.shape)
+                size += len(content)
+                yield chunk.name, content
                 if chunk.reproducible:
                     checksum = google_crc32c.extend(checksum, values.tobytes())
 
         self.storage.write_all(encoded())
-        return f"{checksum:08x}"
+        return Written(f"{checksum:08x}", size)
 
     def sign(self, receipt: Receipt) -> None:
         """Write the receipt of a block whose data are written."""

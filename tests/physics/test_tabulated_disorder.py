@@ -138,6 +138,7 @@ def test_a_table_is_an_option_of_models_everywhere():
         ({"x": [-3, 3], "density": [1, 1]}, "larger W"),
         ({"x": [0, 1], "density": [1, -0.5]}, "must not be negative"),
         ({"x": [0, 1], "density": [0, 0]}, "zero everywhere"),
+        ({"x": [0, 1e-300], "density": [1, 1]}, "rises and falls by 2e\\+300 in all"),
     ],
 )
 def test_what_is_no_law_is_refused(given, message):

@@ -55,6 +55,11 @@ def test_blocks_are_timed_by_model(service):
     service.dispatcher.stop()  # what it had in hand is counted
     found = numbers(service)
     assert found['delocal_block_seconds_count{model="scaling"}'] == sweep.blocks > 1
+    store = service.sweeps.store(sweep.id)
+    variables = store.open_model("scaling").data_vars
+    files = [f for v in variables for f in store.storage.names(f"data.zarr/scaling/{v}")]
+    stored = sum(len(store.storage.read(f)) for f in files if not f.endswith("zarr.json"))
+    assert found['delocal_written_bytes_total{model="scaling"}'] == stored > 0
     assert found['delocal_block_seconds_sum{model="scaling"}'] == pytest.approx(sweep.seconds)
 
 

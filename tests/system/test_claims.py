@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks import (
     bond_networks,
+    dispatcher,
     engine,
     finder,
     hot_cold,
@@ -27,13 +28,14 @@ SMALL = (3, 4, 70, 70)
     "rows",
     [
         lambda: kernel.rows(side=1),
-        lambda: sweep.rows(SMALL, repeats=1, naive=20, idle_seconds=0.2),
+        lambda: sweep.rows(SMALL, (3, 4, 60, 70), repeats=1, naive=20, idle_seconds=0.2),
         lambda: queries.rows(SMALL, repeats=2),
         lambda: finder.rows(2000, 3000, 4000, systems=3, repeats=1),
         lambda: network.rows(spins=20_000, pseudospins=2_000, repeats=1),
         lambda: hot_cold.rows(cells=200, peer_cells=20, repeats=1),
         lambda: nearly_localized.rows(cells=2000, peer=20, repeats=1),
         lambda: bond_networks.rows(L=6, L2=8, grains=2, repeats=1),
+        lambda: dispatcher.rows(small=50, large=200, dispatched=20),
         lambda: engine.rows(replicas=20, spins=10_000, cancels=2, workers=1),
     ],
     ids=[
@@ -45,6 +47,7 @@ SMALL = (3, 4, 70, 70)
         "hot-cold",
         "nearly-localized",
         "bond-networks",
+        "dispatcher",
         "engine",
     ],
 )
@@ -52,7 +55,7 @@ def test_the_benchmarks_run(rows):
     found = rows()
     assert len(found) >= 2
     for row in found:
-        assert row.value > 0 or "tasks" in row.name or "idle" in row.name, row
+        assert row.value > 0 or any(word in row.name for word in ("tasks", "idle", "memory")), row
         assert list(row.as_dict()) == COLUMNS
 
 
