@@ -457,6 +457,21 @@ def test_a_block_that_the_plan_does_not_have_is_removed(clinic):
     clinic.assert_healed()
 
 
+def test_either_database_is_set_right(tmp_path, database_url):
+    cluster = ClusterSettings(kind="none")
+    clinic = Clinic(Settings(data=tmp_path / "data", database_url=database_url, cluster=cluster))
+    clinic.sql("UPDATE blocks SET checksum = 'ffffffff' WHERE model = 'toy' AND block = 1")
+    clinic.sql("DELETE FROM failures WHERE model = 'toy' AND block = 0")
+    clinic.sql("DELETE FROM blocks WHERE model = 'toy' AND block = 0")
+    clinic.sql("UPDATE blocks SET model = 'toi' WHERE model = 'noise' AND block = 3")
+    clinic.sql("UPDATE sweeps SET blocks_done = 3")
+    kinds = [finding.kind for finding in clinic.examine().findings]
+    assert sorted(kinds) == sorted(
+        [Kind.LEDGER_DIFFERS, Kind.LOST_BLOCK, Kind.LOST_BLOCK, Kind.STRAY_BLOCK]
+    )
+    clinic.assert_healed()
+
+
 def test_one_sweep_alone_is_looked_at(clinic):
     other = storage_at(within(clinic.settings.place, "0" * 16))
     other.prepare("plan.json")
