@@ -40,7 +40,7 @@ def wait_until_gone(before):
 
 
 @pytest.fixture(scope="module")
-def executor():
+def executor(s3):  # whose server is a child that stays
     before = children()
     cluster = DaskExecutor(ClusterSpec(workers=2))
     yield cluster
