@@ -40,7 +40,7 @@ def wait_until_gone(before):
 
 
 @pytest.fixture(scope="module")
-def executor(s3):  # whose server is a child that stays
+def executor():
     before = children()
     cluster = DaskExecutor(ClusterSpec(workers=2))
     yield cluster
