@@ -372,6 +372,7 @@ def reproduce(
 
 @app.command()
 def doctor(
+    sweep: Annotated[str | None, typer.Argument(help="look at this one only")] = None,
     data: Annotated[
         Path | None, typer.Option(help="folder of ledger and sweeps; ./delocal-data")
     ] = None,
@@ -380,7 +381,7 @@ def doctor(
     ] = False,
     as_json: Json = False,
 ) -> None:
-    """Verify every byte of every sweep against its checksums; exit code 1 if any is wrong."""
+    """Verify every byte of every sweep, or of one; exit code 1 if any is wrong."""
     from delocal.service.doctor import examine
     from delocal.service.ledger import Ledger
     from delocal.service.settings import Settings
@@ -393,12 +394,12 @@ def doctor(
         with _progress() as progress:
             bars: dict[str, TaskID] = {}
 
-            def update(sweep: str, done: int, total: int) -> None:
-                if sweep not in bars:
-                    bars[sweep] = progress.add_task(sweep, total=total)
-                progress.update(bars[sweep], completed=done)
+            def update(one: str, done: int, total: int) -> None:
+                if one not in bars:
+                    bars[one] = progress.add_task(one, total=total)
+                progress.update(bars[one], completed=done)
 
-            report = examine(ledger, settings.place, repair=repair, progress=update)
+            report = examine(ledger, settings.place, sweep, repair=repair, progress=update)
     finally:
         ledger.close()
     if as_json:

@@ -208,7 +208,12 @@ class Dispatcher:
         if time.monotonic() < again or self._in_flight[sweep_id]:
             return False
         self._paused[sweep_id] = time.monotonic() + PAUSE_SECONDS
-        return self.store(sweep_id).has_room()
+        return SweepStore(within(self._place, sweep_id)).has_room()
+
+    def _wait(self, sweep_id: str, reason: str) -> None:
+        """Let a sweep rest until its place can be written again."""
+        self._paused[sweep_id] = time.monotonic() + PAUSE_SECONDS
+        pause(self._ledger, sweep_id, reason)
 
     def _submit_one(self, sweep_id: str) -> bool:
         if not self._has_room(sweep_id):
@@ -217,9 +222,13 @@ class Dispatcher:
             plan = self.store(sweep_id).plan
             for part in plan.parts:
                 model_of(part)  # ValueError if this installation has another version
-        except (ValueError, KeyError, OSError) as error:
+        except (ValueError, KeyError, FileNotFoundError) as error:
             log.error("sweep cannot be run", sweep=sweep_id, error=str(error))
             self._ledger.fail(sweep_id, str(error))
+            return False
+        except OSError as error:  # the disk or the bucket is away: that ends no sweep
+            log.warning("sweep cannot be read; trying again", sweep=sweep_id, error=str(error))
+            self._wait(sweep_id, str(error))
             return False
         number = self._blocks_per_task(plan)
         lease = self._ledger.lease(sweep_id, self.owner, number, time.time() + LEASE_SECONDS)
@@ -265,8 +274,7 @@ class Dispatcher:
         what = "".join(traceback.format_exception_only(error)).strip()
         log.warning("task failed", error=what)
         if full := out_of_room(error):
-            self._paused[lease.sweep_id] = time.monotonic() + PAUSE_SECONDS
-            pause(self._ledger, lease.sweep_id, what)
+            self._wait(lease.sweep_id, what)
         most = ATTEMPTS + (POISONED if isinstance(error, WorkerDied) else 0)
         blameless = full or isinstance(error, ClusterLost)
         for block in lease.blocks:

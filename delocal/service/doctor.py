@@ -18,10 +18,17 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from delocal.service.errors import DelocalError
+from delocal.service.errors import DelocalError, NotFound
 from delocal.service.ledger import Ledger, SweepRecord
 from delocal.service.provenance import provenance
-from delocal.service.rebuild import enter_anew, enter_receipts
+from delocal.service.rebuild import (
+    Place,
+    enter_anew,
+    enter_lost,
+    enter_receipts,
+    remove_stray,
+    wrong_totals,
+)
 from delocal.service.request import SweepRequest
 from delocal.service.states import BlockState, SweepState
 from delocal.service.tables import blocks
@@ -37,7 +44,6 @@ OLD_SECONDS = 600.0  # a file that is being written for longer has lost its writ
 MATTERS = ("node_type", "shape", "data_type", "chunk_grid", "codecs", "dimension_names")
 
 Progress = Callable[[str, int, int], None]
-Place = tuple[str, int]
 
 
 class Kind(StrEnum):
@@ -52,6 +58,9 @@ class Kind(StrEnum):
     PLAN = "missing or damaged plan"
     NOT_IN_LEDGER = "not in the ledger"
     LEDGER_DIFFERS = "the ledger differs from the store"
+    LOST_BLOCK = "block of the plan that the ledger has lost"
+    STRAY_BLOCK = "block of the ledger that the plan does not have"
+    TOTALS = "total that is not the sum over the blocks"
     LEFTOVER = "leftover of a killed writer"
     UNKNOWN_MODEL = "model is not installed"
 
@@ -99,7 +108,12 @@ class Report:
 
 
 def examine(
-    ledger: Ledger, place: str | Path, *, repair: bool = False, progress: Progress | None = None
+    ledger: Ledger,
+    place: str | Path,
+    sweep: str | None = None,
+    *,
+    repair: bool = False,
+    progress: Progress | None = None,
 ) -> Report:
     """Verify every sweep of a service, and with `repair` set right what is wrong.
 
@@ -109,20 +123,30 @@ def examine(
     ----------
     place
         Folder or ``s3://bucket/prefix`` of the sweeps.
+    sweep
+        Id of the only one to look at.
     progress
         Called with the id of a sweep, blocks looked at, and blocks of the sweep.
+
+    Raises
+    ------
+    NotFound
+        Neither ledger nor place has a sweep of this id.
     """
     report = Report()
     folders = storage_at(place).folders()
     known = {record.id: record for record in _records(ledger)}
-    stored = {name for name in folders if SWEEP_ID.fullmatch(name)}
-    for sweep_id in sorted(stored | set(known)):
+    there = {name for name in folders if SWEEP_ID.fullmatch(name)} | set(known)
+    if sweep is not None and sweep not in there:
+        raise NotFound(f"no sweep {sweep!r} in the ledger or in {place}; without one all are seen")
+    for sweep_id in sorted(there) if sweep is None else [sweep]:
         store = SweepStore(within(place, sweep_id))
         one = _Examination(ledger, store, sweep_id, known.get(sweep_id), repair, progress)
         report.findings += one.run()
         report.blocks += one.looked_at
         report.sweeps += 1
-    report.findings += _half_created(place, folders, repair)
+    if sweep is None:
+        report.findings += _half_created(place, folders, repair)
     return report
 
 
@@ -323,39 +347,74 @@ class _Examination:
     def _ledger(self, plan: Plan) -> None:
         """Compare the ledger with the store, and with `repair` make it agree."""
         if self.record is None:
-            finding = self._found(Kind.NOT_IN_LEDGER, detail=f"{len(self.valid):,} blocks stored")
-            if self.repair:
-                age = self.store.storage.age(PLAN)
-                mark = self.store.storage.read(DELETED)
-                told = None if mark is None else json.loads(mark)
-                enter_anew(self.ledger, plan, self.valid, created=time.time() - age, mark=told)
-                self._settle(finding)
+            self._enter_anew(plan)
             return
+        found = [*self._places(plan), *self._states(plan)]
+        if self.repair or not found:  # the sum over blocks that are wrong says nothing
+            self._totals(plan)
+
+    def _enter_anew(self, plan: Plan) -> None:
+        finding = self._found(Kind.NOT_IN_LEDGER, detail=f"{len(self.valid):,} blocks stored")
+        if self.repair:
+            age = self.store.storage.age(PLAN)
+            mark = self.store.storage.read(DELETED)
+            told = None if mark is None else json.loads(mark)
+            enter_anew(self.ledger, plan, self.valid, created=time.time() - age, mark=told)
+            self._settle(finding)
+
+    def _places(self, plan: Plan) -> list[Finding]:
+        """Compare which blocks there are: the plan says it."""
+        places = {(part.name, block) for part in plan.parts for block in part.blocks}
+        lost, stray = places - self.rows.keys(), self.rows.keys() - places
+        found = [self._found_at(place, Kind.LOST_BLOCK) for place in sorted(lost)]
+        found += [self._found_at(place, Kind.STRAY_BLOCK) for place in sorted(stray)]
+        if self.repair and found:
+            remove_stray(self.ledger, plan, stray)
+            enter_lost(self.ledger, plan, self.valid, lost)
+            self._settle_all(found)
+        return found
+
+    def _states(self, plan: Plan) -> list[Finding]:
+        """Compare what became of blocks: what is stored is done."""
         behind = {place: r for place, r in self.valid.items() if self._is_behind(place, r)}
         found = [
-            self._found(
-                Kind.LEDGER_DIFFERS, model=name, block=block, detail=self._differs(name, block)
-            )
-            for name, block in behind
+            self._found_at(place, Kind.LEDGER_DIFFERS, self._differs(self.rows[place]))
+            for place in behind
         ]
-        if self.repair and behind:
+        if self.repair and found:
             enter_receipts(self.ledger, plan, behind)
-            for finding in found:
-                self._settle(finding)
+            self._settle_all(found)
+        return found
+
+    def _totals(self, plan: Plan) -> None:
+        """Compare what is told of the sweep with its blocks; with repair, as they are by now."""
+        wrong = wrong_totals(self.ledger, plan, repair=self.repair)
+        found = [
+            self._found(Kind.TOTALS, detail=f"{name}: {said} in place of {right}")
+            for name, (said, right) in wrong.items()
+        ]
+        if self.repair:
+            self._settle_all(found)
+
+    def _found_at(self, place: Place, kind: Kind, detail: str = "") -> Finding:
+        return self._found(kind, model=place[0], block=place[1], detail=detail)
+
+    def _settle_all(self, findings: list[Finding]) -> None:
+        for finding in findings:
+            self._settle(finding)
 
     def _is_behind(self, place: Place, receipt: Receipt) -> bool:
         """Whether the ledger does not know, or not rightly, of a block that is stored."""
         row = self.rows.get(place)
-        if row is not None and row.state == BlockState.DONE:
+        if row is None:
+            return False  # it was entered as it is stored
+        if row.state == BlockState.DONE:
             return bool(row.checksum != receipt.checksum)
-        if row is not None and row.state in (BlockState.FAILED, BlockState.SKIPPED):
+        if row.state in (BlockState.FAILED, BlockState.SKIPPED):
             return False
         return self.ended  # else somebody will come by and find it stored
 
-    def _differs(self, name: str, block: int) -> str:
-        row = self.rows.get((name, block))
-        if row is None:
-            return "the ledger has lost it"
+    def _differs(self, row: Any) -> str:
         if row.state == BlockState.DONE:
             return "another checksum than that of the data"
         return f"stored, and {row.state} in the ledger"

@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
 from delocal.service.stages import initial_state, skip_rest, wake_summaries, want_more
-from delocal.service.states import MOVES, BlockState, Priority, SweepState
+from delocal.service.states import MOVES, SETTLED, BlockState, Priority, SweepState
 from delocal.service.tables import blocks, costs, events, failures, sweeps
 from delocal.workers.plan import Part, Plan
 from delocal.workers.store import Receipt
@@ -292,23 +292,9 @@ class Ledger:
                 return []
             self._move(db, plan.sweep_id, SweepState.QUEUED)
             stored = _queue_again(db, plan, again)
-            self._count_anew(db, plan)
+            here = sweeps.c.id == plan.sweep_id
+            db.execute(sweeps.update().where(here).values(**totals(db, plan)))
         return stored
-
-    def _count_anew(self, db: Connection, plan: Plan) -> None:
-        """Sum up what is done so far."""
-        ended = [BlockState.DONE, BlockState.FAILED, BlockState.SKIPPED]
-        query = sa.select(blocks.c.counts).where(
-            blocks.c.sweep_id == plan.sweep_id, blocks.c.state.in_(ended)
-        )
-        found = [row or {} for row in db.scalars(query)]
-        counts = Counter({"not_computed": plan.cells})
-        for row in found:
-            counts.update(row)
-            counts["not_computed"] -= sum(row.values())
-        left = {status: number for status, number in counts.items() if number}
-        values = {"counts": left, "blocks_done": len(found)}
-        db.execute(sweeps.update().where(sweeps.c.id == plan.sweep_id).values(**values))
 
     def note(self, sweep_id: str, kind: str, data: Mapping[str, Any]) -> None:
         """Add an event to the story of a sweep."""
@@ -471,6 +457,20 @@ class Ledger:
     def _read(self) -> Iterator[Connection]:
         with self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def totals(db: Connection, plan: Plan) -> dict[str, Any]:
+    """Return cells by status and the number of settled blocks of a sweep, from its rows."""
+    query = sa.select(blocks.c.counts).where(
+        blocks.c.sweep_id == plan.sweep_id, blocks.c.state.in_(SETTLED)
+    )
+    found = [row or {} for row in db.scalars(query)]
+    counts = Counter({"not_computed": plan.cells})
+    for row in found:
+        counts.update(row)
+        counts["not_computed"] -= sum(row.values())
+    left = {status: number for status, number in counts.items() if number}
+    return {"counts": left, "blocks_done": len(found)}
 
 
 _migrating = threading.Lock()  # alembic keeps what it is at in globals of the process

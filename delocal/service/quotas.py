@@ -14,7 +14,7 @@ from sqlalchemy.engine import Engine
 
 from delocal.service.errors import QuotaUsedUp
 from delocal.service.states import SweepState
-from delocal.service.tables import sweeps
+from delocal.service.tables import purged, sweeps
 
 OPEN = [SweepState.QUEUED, SweepState.RUNNING]
 
@@ -92,7 +92,11 @@ class Quotas:
             return db.scalar(query) is not None
 
     def _had(self, key: str) -> tuple[int, int, float]:
-        """Return the sweeps at work of a key, and its cells and core-seconds of late."""
+        """Return the sweeps at work of a key, and its cells and core-seconds of late.
+
+        A sweep in the trash counts as before. One that was purged counts with the core-seconds
+        that it took; its cells are free again.
+        """
         is_open = sweeps.c.state.in_(OPEN)
         expected = sa.func.coalesce(sweeps.c.expected_seconds, 0.0)
         more = sa.and_(is_open, expected > sweeps.c.seconds)
@@ -103,6 +107,10 @@ class Quotas:
             sa.func.sum(sweeps.c.cells),
             sa.func.sum(sa.case((more, expected), else_=sweeps.c.seconds)),
         ).where(sweeps.c.submitted_by == key, recent)
+        gone = sa.select(sa.func.sum(purged.c.seconds)).where(
+            purged.c.submitted_by == key, purged.c.created >= since
+        )
         with self._engine.connect().execution_options(isolation_level="AUTOCOMMIT") as db:
             running, cells, seconds = db.execute(query).one()
-        return int(running or 0), int(cells or 0), float(seconds or 0.0)
+            more_seconds = db.scalar(gone)
+        return int(running or 0), int(cells or 0), float(seconds or 0.0) + (more_seconds or 0.0)

@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
-from delocal.service.ledger import Ledger
-from delocal.service.states import BlockState, SweepState
+from delocal.service.ledger import Ledger, totals
+from delocal.service.states import SETTLED, BlockState, SweepState
 from delocal.service.tables import blocks, events, failures, sweeps
 from delocal.workers.plan import Part, Plan
 from delocal.workers.store import Receipt
 
-Receipts = Mapping[tuple[str, int], Receipt]
-SETTLED = (BlockState.DONE, BlockState.FAILED, BlockState.SKIPPED)
+Place = tuple[str, int]
+Receipts = Mapping[Place, Receipt]
 AT_ONCE = 1000  # rows of one statement
 
 
@@ -77,14 +76,65 @@ def enter_receipts(ledger: Ledger, plan: Plan, receipts: Receipts) -> None:
             db.execute(failures.delete().where(*_this(plan, name, block, failures)))
         _enter_failures(db, plan, receipts)
         _recount(db, plan)
-        left = sa.select(blocks.c.state).where(blocks.c.sweep_id == plan.sweep_id).distinct()
-        found = {BlockState(state) for state in db.scalars(left)}
-        if found <= set(SETTLED):
-            state = SweepState.FAILED if BlockState.FAILED in found else SweepState.DONE
-            ended = sweeps.c.state.in_([SweepState.CANCELLED, SweepState.FAILED, SweepState.DONE])
-            here = sa.and_(sweeps.c.id == plan.sweep_id, ended)
-            db.execute(sweeps.update().where(here).values(state=state))
+        _conclude(db, plan)
         _tell(db, plan.sweep_id, "rebuilt", {"blocks": len(receipts)})
+
+
+def wrong_totals(ledger: Ledger, plan: Plan, *, repair: bool) -> dict[str, tuple[Any, Any]]:
+    """Return which totals of a sweep are not the sums of its rows: what it says, and the sum.
+
+    With `repair` they are set. The sweep is locked meanwhile, so that nobody counts a block.
+    """
+    said = sa.select(sweeps.c.counts, sweeps.c.blocks_done, sweeps.c.blocks, sweeps.c.cells)
+    with ledger.writing() as db:
+        here = sweeps.c.id == plan.sweep_id
+        row = db.execute(said.where(here).with_for_update()).mappings().one()
+        number = sum(len(part.blocks) for part in plan.parts)
+        sums = {**totals(db, plan), "blocks": number, "cells": plan.cells}
+        wrong = {name: (row[name], value) for name, value in sums.items() if row[name] != value}
+        if wrong and repair:
+            db.execute(sweeps.update().where(here).values(**sums))
+            _conclude(db, plan)
+            _tell(db, plan.sweep_id, "rebuilt", {"totals": sorted(wrong)})
+    return wrong
+
+
+def enter_lost(ledger: Ledger, plan: Plan, receipts: Receipts, lost: Collection[Place]) -> None:
+    """Enter blocks of a plan that the ledger has lost.
+
+    What is not stored is computed by the next service; of a sweep that was cancelled, or is in
+    the trash, it is cancelled.
+    """
+    here = sweeps.c.id == plan.sweep_id
+    idle = (SweepState.CANCELLED, SweepState.DELETED)
+    with ledger.writing() as db:
+        wanted = db.scalar(sa.select(sweeps.c.state).where(here).with_for_update()) not in idle
+        rows = [
+            _row(
+                plan,
+                place,
+                state if wanted or state in SETTLED else BlockState.CANCELLED,
+                receipts.get(place),
+            )
+            for place, state in states_of(plan, receipts)
+            if place in lost
+        ]
+        for start in range(0, len(rows), AT_ONCE):
+            db.execute(blocks.insert(), rows[start : start + AT_ONCE])
+        _enter_failures(db, plan, {place: r for place, r in receipts.items() if place in lost})
+        if wanted and any(row["state"] not in SETTLED for row in rows):
+            again = sa.and_(here, sweeps.c.state.in_([SweepState.DONE, SweepState.FAILED]))
+            values = {"state": SweepState.QUEUED, "finished": None}
+            db.execute(sweeps.update().where(again).values(**values))
+        _tell(db, plan.sweep_id, "rebuilt", {"blocks": len(rows)})
+
+
+def remove_stray(ledger: Ledger, plan: Plan, stray: Iterable[Place]) -> None:
+    """Remove blocks, and what failed in them, that the plan of a sweep does not have."""
+    with ledger.writing() as db:
+        for name, block in stray:
+            for table in (failures, blocks):
+                db.execute(table.delete().where(*_this(plan, name, block, table)))
 
 
 def states_of(plan: Plan, receipts: Receipts) -> Iterator[tuple[tuple[str, int], BlockState]]:
@@ -176,19 +226,22 @@ def _enter_failures(db: Connection, plan: Plan, receipts: Receipts) -> None:
         db.execute(failures.insert(), rows)
 
 
+def _conclude(db: Connection, plan: Plan) -> None:
+    """End a sweep all of whose blocks are settled, as done or failed; the trash stays as it is."""
+    left = sa.select(blocks.c.state).where(blocks.c.sweep_id == plan.sweep_id).distinct()
+    found = {BlockState(state) for state in db.scalars(left)}
+    if not found <= set(SETTLED):
+        return
+    state = SweepState.FAILED if BlockState.FAILED in found else SweepState.DONE
+    ends = sa.and_(sweeps.c.id == plan.sweep_id, sweeps.c.state != SweepState.DELETED)
+    finished = sa.func.coalesce(sweeps.c.finished, time.time())
+    db.execute(sweeps.update().where(ends).values(state=state, finished=finished))
+
+
 def _recount(db: Connection, plan: Plan) -> None:
     """Count the cells by status, and the blocks that are settled."""
-    query = sa.select(blocks.c.counts).where(
-        blocks.c.sweep_id == plan.sweep_id, blocks.c.state.in_(SETTLED)
-    )
-    counts, done = Counter({"not_computed": plan.cells}), 0
-    for row in db.scalars(query):
-        done += 1
-        counts.update(row or {})
-        counts["not_computed"] -= sum((row or {}).values())
-    left = {status: number for status, number in counts.items() if number}
-    values = {"counts": left, "blocks_done": done}
-    db.execute(sweeps.update().where(sweeps.c.id == plan.sweep_id).values(**values))
+    here = sweeps.c.id == plan.sweep_id
+    db.execute(sweeps.update().where(here).values(**totals(db, plan)))
 
 
 def _tell(db: Connection, sweep_id: str, kind: str, data: Mapping[str, Any]) -> None:

@@ -53,6 +53,8 @@ class BlockState(StrEnum):
     CANCELLED = "cancelled"
 
 
+SETTLED = (BlockState.DONE, BlockState.FAILED, BlockState.SKIPPED)
+"""States of blocks that nothing is left to do for."""
 MOVES: dict[SweepState, frozenset[SweepState]] = {
     SweepState.QUEUED: frozenset({SweepState.RUNNING, SweepState.CANCELLED}),
     SweepState.RUNNING: frozenset({SweepState.DONE, SweepState.FAILED, SweepState.CANCELLED}),

@@ -83,6 +83,16 @@ costs = sa.Table(
     sa.Column("cells", sa.Float, nullable=False),
     sa.Column("seconds", sa.Float, nullable=False),
 )
+# What purged sweeps took, by whose they were: nobody gets it back by removing them.
+purged = sa.Table(
+    "purged",
+    tables,
+    sa.Column("id", sa.Integer, primary_key=True, autoincrement=True),
+    sa.Column("submitted_by", sa.String(200), nullable=False),
+    sa.Column("created", sa.Float, nullable=False),
+    sa.Column("seconds", sa.Float, nullable=False),
+    sa.Index("purged_by_submitter", "submitted_by", "created"),
+)
 keys = sa.Table(
     "keys",
     tables,

@@ -16,11 +16,12 @@ from typing import Any
 
 import sqlalchemy as sa
 import structlog
+from sqlalchemy.engine import Connection
 
 from delocal.service.errors import Conflict
 from delocal.service.ledger import Ledger, SweepRecord
 from delocal.service.states import MOVES, BlockState, SweepState
-from delocal.service.tables import blocks, events, sweeps, tables
+from delocal.service.tables import blocks, events, purged, sweeps, tables
 from delocal.workers.store import DELETED, PLAN, SweepStore
 
 log = structlog.get_logger()
@@ -88,6 +89,7 @@ class Trash:
         self._store(record.id).storage.clear(PLAN)
         self._forget(record.id)
         with self._ledger.writing() as db:
+            _note_what_it_took(db, record.id)
             for table in reversed(tables.sorted_tables):
                 if "sweep_id" in table.c:
                     db.execute(table.delete().where(table.c.sweep_id == record.id))
@@ -142,6 +144,13 @@ def _at_work(sweep_id: str) -> sa.Select[Any]:
         blocks.c.state == BlockState.LEASED,
         blocks.c.lease_until > time.time(),
     )
+
+
+def _note_what_it_took(db: Connection, sweep_id: str) -> None:
+    """Keep the core-seconds of a sweep that somebody's quota counts; its cells are given back."""
+    owned = sa.and_(sweeps.c.id == sweep_id, sweeps.c.submitted_by.is_not(None))
+    taken = sa.select(sweeps.c.submitted_by, sweeps.c.created, sweeps.c.seconds).where(owned)
+    db.execute(purged.insert().from_select(["submitted_by", "created", "seconds"], taken))
 
 
 def _not_deletable(record: SweepRecord) -> str:

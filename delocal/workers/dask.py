@@ -63,6 +63,7 @@ class DaskExecutor:
         self._client: Client | None = None
         self._address = ""
         self._connecting = threading.RLock()
+        self._asking = threading.Lock()  # a loop that ends under a question loses it
         self._scaling = Scaling(
             *self._spec.bounds, patience=self._spec.idle_seconds or PATIENCE_SECONDS
         )
@@ -187,10 +188,15 @@ class DaskExecutor:
             client, self._client = self._client, None
             cluster, self._cluster = self._cluster, None
             self._accepted, self._refused = set(), {}
-            if client is not None:
-                client.close()
-            if cluster is not None:
-                cluster.close()
+            answered = self._asking.acquire(timeout=ASK_SECONDS)
+            try:
+                if client is not None:
+                    client.close()
+                if cluster is not None:
+                    cluster.close()
+            finally:
+                if answered:
+                    self._asking.release()
 
     def _connected(self) -> Client:
         """Return a client that is connected: a scheduler may have been lost and be back.
@@ -234,6 +240,11 @@ class DaskExecutor:
 
     def _survey(self, client: Client) -> None:
         """Ask workers that were not seen before who they are, and forget those that are gone."""
+        with self._asking:
+            if client.status == "running":
+                self._ask_new(client)
+
+    def _ask_new(self, client: Client) -> None:
         there = client.nthreads().keys()
         accepted = self._accepted & there
         refused = {worker: why for worker, why in self._refused.items() if worker in there}
@@ -278,7 +289,7 @@ class DaskExecutor:
         while not self._closing.wait(KEEP_SECONDS):
             try:
                 client = self._client
-                if client is not None and client.status == "running":
+                if client is not None:
                     self._survey(client)
                 with self._connecting:
                     self._adjust()

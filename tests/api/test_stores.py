@@ -190,6 +190,7 @@ def test_the_doctor_on_the_command_line(running, monkeypatch):
     at = ("--data", service.settings.data, "--json")
     healthy = invoke("doctor", *at)
     assert healthy["healthy"]
+    assert invoke("doctor", sweep.id, *at) == healthy
     assert healthy["checked"]["sweeps"] == 1
     storage = service.sweeps.store(sweep.id).storage
     chunk = "data.zarr/scaling/kappa_sd/c.0.0"

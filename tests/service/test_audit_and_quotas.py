@@ -134,3 +134,49 @@ def test_what_was_submitted_long_ago_is_forgotten(start, monkeypatch):
     later = time.time() + 90_000
     monkeypatch.setattr("delocal.service.quotas.time.time", lambda: later)
     service.sweeps.submit(request(0.2), ADA)
+
+
+def computed(service, t, by):
+    """Submit a sweep that takes a measurable time, and return it when it is done."""
+    return service.sweeps.wait(service.sweeps.submit(request(t, 300_000), by).id, timeout=60)
+
+
+def test_cells_count_until_their_sweep_is_purged(start):
+    service = start(cells=10)
+    sweep = service.sweeps.submit(request(0.1), ADA)
+    service.sweeps.delete(sweep.id)
+    with pytest.raises(QuotaUsedUp, match="10 cells of key ada"):
+        service.sweeps.submit(request(0.2), ADA)
+    service.sweeps.purge(sweep.id)
+    service.sweeps.submit(request(0.2), ADA)
+    with pytest.raises(QuotaUsedUp):  # it is a new one now
+        service.sweeps.submit(request(0.1), ADA)
+
+
+def test_core_seconds_that_were_used_are_not_given_back(start, monkeypatch):
+    service = start()
+    sweep = computed(service, 0.1, ADA)
+    assert sweep.seconds > 0
+    bobs = computed(service, 0.2, BOB)
+    nobodys = service.sweeps.submit(request(0.3))
+    service.close()
+    service = start(core_seconds=1.5 * sweep.seconds)
+
+    def had(key, days=0.0):
+        with monkeypatch.context() as patch:
+            later = time.time() + days * 86_400
+            patch.setattr("delocal.service.quotas.time.time", lambda: later)
+            return service.sweeps._quotas._had(key)
+
+    before = had("ada")
+    for one in (sweep, bobs, nobodys):
+        service.sweeps.delete(one.id)
+    assert had("ada") == before == (0, 300_000, pytest.approx(sweep.seconds))
+    for one in (sweep, bobs, nobodys):
+        service.sweeps.purge(one.id)
+    assert had("ada") == (0, 0, pytest.approx(sweep.seconds))
+    assert had("bob") == (0, 0, pytest.approx(bobs.seconds))
+    assert had("ada", days=31) == (0, 0, 0.0)
+    service.sweeps._quotas.check("ada", 1, 0.4 * sweep.seconds)
+    with pytest.raises(QuotaUsedUp, match="core-seconds of key ada"):
+        service.sweeps._quotas.check("ada", 1, 0.6 * sweep.seconds)

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from delocal.physics.model import STATUS, Model, Parameter, Status, Variable
 from delocal.service import doctor
 from delocal.service.doctor import Kind, examine
+from delocal.service.errors import NotFound
 from delocal.service.ledger import Ledger
 from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings
@@ -367,12 +368,129 @@ def test_a_ledger_that_differs_from_the_store_is_set_right(clinic, damage):
     clinic.assert_healed()
 
 
+TOTALS = {
+    "counts": """'{"done": 20}'""",
+    "blocks_done": "3",
+    "blocks": "70",
+    "cells": "21",
+}
+
+
+@pytest.mark.parametrize("total", TOTALS)
+def test_a_total_that_is_not_the_sum_over_the_blocks_is_counted_anew(clinic, total):
+    clinic.sql(f"UPDATE sweeps SET {total} = {TOTALS[total]}")
+    finding = only(clinic.examine())
+    assert finding.kind == Kind.TOTALS
+    assert finding.detail.startswith(f"{total}: ")
+    clinic.assert_healed()
+    assert (clinic.record().blocks, clinic.record().cells) == (
+        clinic.before.blocks,
+        clinic.before.cells,
+    )
+
+
+def test_a_sweep_that_miscounted_its_last_block_is_ended(clinic):
+    clinic.sql("UPDATE sweeps SET state = 'running', blocks_done = 3, finished = NULL")
+    assert only(clinic.examine()).kind == Kind.TOTALS
+    clinic.assert_healed()
+    assert clinic.record().finished is not None
+
+
+def test_totals_of_a_sweep_at_work_are_those_of_its_blocks(clinic):
+    clinic.sql("UPDATE blocks SET state = 'leased', lease_until = 9e9 WHERE model = 'toy'")
+    clinic.sql("UPDATE sweeps SET state = 'running'")
+    finding, counts = sorted(clinic.examine().findings, key=lambda finding: finding.detail)
+    assert finding.detail == f"blocks_done: {clinic.before.blocks} in place of " + str(
+        clinic.before.blocks - 2
+    )
+    assert counts.kind == Kind.TOTALS
+
+
+@anywhere
+def test_a_block_that_the_ledger_lost_is_entered_as_it_is_stored(clinic):
+    clinic.sql("DELETE FROM blocks WHERE model = 'toy' AND block = 0")
+    clinic.sql("DELETE FROM failures WHERE model = 'toy' AND block = 0")
+    finding = only(clinic.examine())
+    assert (finding.kind, finding.model, finding.block) == (Kind.LOST_BLOCK, "toy", 0)
+    clinic.assert_healed()
+    ledger = Ledger(clinic.settings.ledger_url)
+    [failure] = ledger.failures(clinic.id)
+    assert "x = 3 is broken" in failure["error"]
+    ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "block"),
+    [
+        ("done", SweepState.QUEUED, "queued"),
+        ("running", SweepState.RUNNING, "queued"),
+        ("cancelled", SweepState.CANCELLED, "cancelled"),
+    ],
+)
+def test_a_lost_block_that_is_not_stored_is_computed_if_somebody_wants_it(
+    clinic, before, after, block
+):
+    clinic.sql("DELETE FROM blocks WHERE model = 'toy' AND block = 1")
+    clinic.sql(f"UPDATE sweeps SET state = '{before}'")
+    clinic.storage.remove("receipts/toy/0000001.json")
+    assert clinic.examine(repair=True).healthy
+    assert clinic.examine().findings == []
+    assert clinic.record().state == after
+    service = Service(clinic.settings)
+    try:
+        if before == "cancelled":
+            service.sweeps.retry(clinic.id)
+        done = service.sweeps.wait(clinic.id, 60)
+        assert (done.state, done.counts) == (SweepState.DONE, clinic.before.counts)
+    finally:
+        service.close()
+    clinic.assert_same_data()
+
+
+def test_a_block_that_the_plan_does_not_have_is_removed(clinic):
+    clinic.sql(
+        "INSERT INTO blocks (sweep_id, model, block, state, attempt, counts) "
+        f"VALUES ('{clinic.id}', 'toy', 99, 'done', 1, '{{\"done\": 5}}')"
+    )
+    finding = only(clinic.examine())
+    assert (finding.kind, finding.model, finding.block) == (Kind.STRAY_BLOCK, "toy", 99)
+    clinic.assert_healed()
+
+
+def test_either_database_is_set_right(tmp_path, database_url):
+    cluster = ClusterSettings(kind="none")
+    clinic = Clinic(Settings(data=tmp_path / "data", database_url=database_url, cluster=cluster))
+    clinic.sql("UPDATE blocks SET checksum = 'ffffffff' WHERE model = 'toy' AND block = 1")
+    clinic.sql("DELETE FROM failures WHERE model = 'toy' AND block = 0")
+    clinic.sql("DELETE FROM blocks WHERE model = 'toy' AND block = 0")
+    clinic.sql("UPDATE blocks SET model = 'toi' WHERE model = 'noise' AND block = 3")
+    clinic.sql("UPDATE sweeps SET blocks_done = 3")
+    kinds = [finding.kind for finding in clinic.examine().findings]
+    assert sorted(kinds) == sorted(
+        [Kind.LEDGER_DIFFERS, Kind.LOST_BLOCK, Kind.LOST_BLOCK, Kind.STRAY_BLOCK]
+    )
+    clinic.assert_healed()
+
+
+def test_one_sweep_alone_is_looked_at(clinic):
+    other = storage_at(within(clinic.settings.place, "0" * 16))
+    other.prepare("plan.json")
+    other.write("plan.json", b"{")
+    assert len(clinic.examine().findings) == 1
+    report = clinic.examine(sweep=clinic.id)
+    assert (report.sweeps, report.findings) == (1, [])
+    assert only(clinic.examine(sweep="0" * 16)).kind == Kind.PLAN
+    with pytest.raises(NotFound, match="no sweep 'nothing'"):
+        clinic.examine(sweep="nothing")
+
+
 def test_a_block_that_is_held_by_somebody_is_left_alone(clinic):
     clinic.sql(
         "UPDATE blocks SET state = 'leased', lease_until = 9e9 WHERE model = 'toy' AND block = 1"
     )
     clinic.storage.remove(CHUNK)
-    assert clinic.examine(repair=True).findings == []
+    found = {finding.kind for finding in clinic.examine(repair=True).findings}
+    assert found == {Kind.TOTALS}  # which counted it as done
     assert clinic.storage.read(CHUNK) is None
 
 

@@ -142,6 +142,34 @@ def test_a_service_that_starts_while_a_sweep_waits_goes_on_with_it(service, disk
         again.close()
 
 
+def test_a_place_that_is_away_ends_no_sweep(tmp_path, place, monkeypatch):
+    """As a bucket whose server does not answer, when a service begins with what there is."""
+    settings = Settings(data=tmp_path / "data", sweeps=place, cluster=ClusterSettings(kind="none"))
+    before = Service(settings)
+    before.dispatcher.stop()
+    sweep_id = before.sweeps.submit(SweepRequest.parse(REQUEST)).id
+    storage = type(before.dispatcher.store(sweep_id).storage)
+    before.close()
+
+    def away(*_):
+        raise OSError(errno.EIO, "no answer")
+
+    with monkeypatch.context() as patch:
+        for verb in ("read", "version", "write"):
+            patch.setattr(storage, verb, away)
+        service = Service(settings)
+        until(lambda: service.sweeps.get(sweep_id).paused)
+        time.sleep(5 * dispatching.PAUSE_SECONDS)
+        assert service.sweeps.get(sweep_id).state == SweepState.QUEUED
+        assert "no answer" in service.sweeps.get(sweep_id).paused
+    try:
+        done = service.sweeps.wait(sweep_id, 60)
+        assert (done.state, done.counts, done.paused) == (SweepState.DONE, {"done": 60}, None)
+        assert {"paused", "resumed"} <= set(kinds(service, sweep_id))
+    finally:
+        service.close()
+
+
 def test_an_ordinary_error_of_the_disk_counts_as_before(service, disk):
     """A disk that is broken, not full, is no reason to wait for ever."""
     disk.error = errno.EIO

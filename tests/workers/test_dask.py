@@ -40,7 +40,7 @@ def wait_until_gone(before):
 
 
 @pytest.fixture(scope="module")
-def executor(s3):  # whose server is a child that stays
+def executor():
     before = children()
     cluster = DaskExecutor(ClusterSpec(workers=2))
     yield cluster
@@ -190,6 +190,25 @@ def test_closing_gives_up_what_still_runs_and_leaves_no_process(plan, tmp_path):
     assert all(isinstance(outcome, BaseException) for outcome in calls)
 
 
+def test_a_cluster_is_not_stopped_while_it_is_asked(monkeypatch):
+    """The loop would end under the question, and whoever asked would wait for nothing."""
+    executor = DaskExecutor(ClusterSpec(workers=1))
+    ask, begun, found = executor._ask, threading.Event(), []
+
+    def slow(client, workers):
+        begun.set()
+        time.sleep(1)
+        found.append((client.status, ask(client, list(client.nthreads()))))
+        return {}
+
+    monkeypatch.setattr(executor, "_ask", slow)
+    assert begun.wait(PATIENCE)
+    executor.close()
+    [(status, answers)] = found
+    assert status == "running"
+    assert len(answers) == 1
+
+
 def forever(task, token):
     """A task that ends when it is told to."""
     while not token():
@@ -233,20 +252,3 @@ def replace_run_task(work, root):
         return work(task, token) if task.root == root else block.run_task(task, token)
 
     dask.run_task = chosen if work else block.run_task
-
-
-def test_workers_write_to_a_bucket_with_the_keys_of_their_environment(plan, prefix, tmp_path):
-    before = children()
-    stored = SweepStore(f"{prefix}/sweep")
-    stored.create(plan)
-    cluster = DaskExecutor(ClusterSpec(workers=1))
-    try:
-        blocks = tuple(plan.parts[0].blocks)
-        [receipts] = run(cluster, Task(stored.location, plan.digest, "scaling", blocks))
-    finally:
-        cluster.close()
-    wait_until_gone(before)
-    assert [receipt.block for receipt in receipts] == list(blocks)
-    reference = run_plan(plan, tmp_path / "reference")
-    for name in reference.storage.names("data.zarr"):
-        assert stored.storage.read(name) == reference.storage.read(name), name

@@ -7,6 +7,7 @@ import xarray as xr
 
 from delocal.service.run import open_sweep
 from delocal.workers.block import Task, run_task, store_failed_block
+from delocal.workers.grid import Dimension, Grid
 from delocal.workers.local import run_plan
 from delocal.workers.plan import Plan
 from delocal.workers.storage import within
@@ -36,6 +37,21 @@ def test_it_has_the_bytes_of_a_local_sweep(store, plan, tmp_path):
     xr.testing.assert_identical(
         open_sweep(store.location)["toy"].to_dataset().load(), reference.open_model("toy").load()
     )
+
+
+def test_a_chunk_of_nothing_but_fill_values_is_written(toy, install, plan_of, place):
+    """Else it could not be told from one that is missing; beyond x = 5 energies are NaN."""
+    install(toy)
+    grid = Grid((Dimension("x", {"x": (6.0, 7.0, 8.0)}),), {"n": 2.0})
+    store = run_plan(plan_of(toy, grid, 2), within(place, "sweep"))
+    ds = store.open_model("toy").load()
+    assert ds.energy.isnull().all()
+    assert ds.parity == 0
+    found = set(store.storage.names())
+    for chunk in ("energy/c.0", "energy/c.1", "status/c.0", "status/c.1", "parity/c"):
+        assert f"data.zarr/toy/{chunk}" in found
+    store.storage.remove("data.zarr/toy/parity/c")
+    assert store.receipt("toy", 0) is None
 
 
 def test_a_sweep_begun_goes_on_with_what_is_missing(store, plan, place):

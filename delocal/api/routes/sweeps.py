@@ -97,7 +97,7 @@ def cancel(sweep_id: SweepId, request: Request, service: CurrentService) -> Swee
     "/sweeps/{sweep_id}:extend",
     status_code=202,
     summary="The sweep with more values on its axes, or more replicas",
-    responses=documented(404, 422, 429),
+    responses=documented(404, 409, 422, 429),
 )
 def extend(
     sweep_id: SweepId,
