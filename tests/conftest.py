@@ -1,7 +1,10 @@
 """A small model of every feature a model may have, for tests; and logging as it was before."""
 
 import logging
+import shutil
+import tempfile
 import uuid
+import warnings
 
 import numpy as np
 import pytest
@@ -85,6 +88,24 @@ def contents():
         }
 
     return read
+
+
+@pytest.fixture(scope="session")
+def postgresql():
+    """The URL of a PostgreSQL server, which ends with the tests.
+
+    Its folder is not among those of the tests, which are root's alone where root runs them: the
+    server runs as another user then.
+    """
+    folder = tempfile.mkdtemp(prefix="postgresql-")
+    with warnings.catch_warnings():  # where there is no folder for sockets it takes another
+        warnings.simplefilter("ignore")
+        import pgserver
+
+        server = pgserver.get_server(folder, cleanup_mode="stop")
+    yield server.get_uri()
+    server.cleanup()
+    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="session")

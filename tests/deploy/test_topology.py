@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 import delocal
+from delocal.service.ledger import driver_of
 from delocal.service.sweeps import INLINE_SECONDS
 from tests.deploy.conftest import ROOT
 from tests.processes import free_port
@@ -97,13 +98,8 @@ class Topology:
 
 
 @pytest.fixture
-def database(tmp_path, monkeypatch):
-    monkeypatch.setenv("XDG_RUNTIME_DIR", str(tmp_path))
-    import pgserver  # looks for this folder when it is imported
-
-    server = pgserver.get_server(tmp_path / "postgres", cleanup_mode="stop")
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+def database(postgresql):
+    return driver_of(postgresql)
 
 
 @pytest.fixture

@@ -1,36 +1,16 @@
-"""The ledger's tests run on SQLite and on a PostgreSQL that is started here."""
+"""A ledger on SQLite and on PostgreSQL, and a service."""
 
 import itertools
-import shutil
-import tempfile
 import time
-import warnings
 
 import pytest
 import sqlalchemy as sa
 
 from delocal.service.ledger import Ledger, driver_of
+from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.workers.store import SweepStore
 
 NUMBERS = itertools.count()
-
-
-@pytest.fixture(scope="session")
-def postgresql():
-    """The URL of a PostgreSQL server, which ends with the tests.
-
-    Its folder is not among those of the tests, which are root's alone where root runs them: the
-    server runs as another user then.
-    """
-    folder = tempfile.mkdtemp(prefix="postgresql-")
-    with warnings.catch_warnings():  # where there is no folder for sockets it takes another
-        warnings.simplefilter("ignore")
-        import pgserver
-
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -52,6 +32,14 @@ def ledger(database_url):
     ledger = Ledger(database_url)
     yield ledger
     ledger.close()
+
+
+@pytest.fixture
+def service(tmp_path):
+    """A service that computes in its own process."""
+    service = Service(Settings(data=tmp_path / "data", cluster=ClusterSettings(kind="none")))
+    yield service
+    service.close()
 
 
 def enter(ledger, tmp_path, plan, **more):

@@ -71,13 +71,6 @@ def toys(install):
     BROKEN["x"] = set()
 
 
-@pytest.fixture
-def service(tmp_path):
-    service = Service(Settings(data=tmp_path / "data", cluster=ClusterSettings(kind="none")))
-    yield service
-    service.close()
-
-
 def submit(service, request=REQUEST):
     return service.sweeps.submit(SweepRequest.parse(request)).id
 

@@ -62,13 +62,6 @@ def toys(install):
     COUNTED.update(noise=0, square=0)
 
 
-@pytest.fixture
-def service(tmp_path):
-    service = Service(Settings(data=tmp_path / "data", cluster=ClusterSettings(kind="none")))
-    yield service
-    service.close()
-
-
 def run(service, request):
     record = service.sweeps.submit(SweepRequest.parse(request))
     record = service.sweeps.wait(record.id, timeout=60)

@@ -8,18 +8,10 @@ import pytest
 import sqlalchemy as sa
 
 from delocal.service import readiness
-from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import BlockState, SweepState
 from delocal.workers.local import ClusterLost
 from delocal.workers.storage import storage_at
 from tests.service.test_audit_and_quotas import request
-
-
-@pytest.fixture
-def service(tmp_path):
-    service = Service(Settings(data=tmp_path / "data", cluster=ClusterSettings(kind="none")))
-    yield service
-    service.close()
 
 
 def numbers(service):

@@ -9,7 +9,6 @@ from delocal.physics.dot_transition import critical_eps, critical_gamma
 from delocal.physics.model import Status
 from delocal.service.errors import RequestError
 from delocal.service.request import SweepRequest
-from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
 from delocal.workers.local import run_plan
 from delocal.workers.refinement import Outcome
@@ -194,13 +193,6 @@ def scaling(axes, refine=(), **more):
 def test_what_does_not_fit_the_rest_of_the_request_is_said(request_, message):
     with pytest.raises(RequestError, match=message):
         SweepRequest.parse(request_).plan()
-
-
-@pytest.fixture
-def service(tmp_path):
-    service = Service(Settings(data=tmp_path / "data", cluster=ClusterSettings(kind="none")))
-    yield service
-    service.close()
 
 
 def finish(service, request):

@@ -57,13 +57,6 @@ def disk(monkeypatch):
     return Disk(monkeypatch)
 
 
-@pytest.fixture
-def service(tmp_path):
-    service = Service(Settings(data=tmp_path / "data", cluster=ClusterSettings(kind="none")))
-    yield service
-    service.close()
-
-
 def until(condition, seconds=60):
     end = time.monotonic() + seconds
     while not condition():

@@ -16,13 +16,6 @@ LIGHT = {
 HEAVY = {**LIGHT, "axes": {**LIGHT["axes"], "T": {"geomspace": [1e-6, 1e-2, 100_000]}}}
 
 
-@pytest.fixture
-def service(tmp_path):
-    service = Service(Settings(data=tmp_path, cluster=ClusterSettings(kind="none")))
-    yield service
-    service.close()
-
-
 def submit(service, content):
     return service.sweeps.submit(SweepRequest.parse(content))
 
