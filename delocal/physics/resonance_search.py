@@ -214,10 +214,11 @@ class Search:
         threads, total = self.work.threads, sum(map(len, firsts))
         if total >= 2**31:
             raise ValueError(f"{total} resonant pairs are more than 2**31; lower t or raise rmin")
-        counts = np.full((threads, self.size + 1), 0, np.int32)  # in huge pages, unlike zeros
+        counts = np.empty((threads, self.size + 1), np.int32)  # in huge pages, unlike zeros
         i, j = np.empty(total, np.int32), np.empty(total, np.int32)
 
         def count(part: int) -> None:
+            counts[part] = 0
             for first in firsts[part::threads]:
                 self.work.check()
                 kernels.count_firsts(first, counts[part])
