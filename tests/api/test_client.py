@@ -1,14 +1,25 @@
 """The Python client against a service in this process, over real HTTP."""
 
+import io
+import pickle
 import threading
 
+import httpx2
 import pytest
 import xarray as xr
+import yaml
+from rich.console import Console
+from zarr.abc.store import OffsetByteRequest, RangeByteRequest, SuffixByteRequest
+from zarr.core.buffer import default_buffer_prototype
+from zarr.core.sync import sync
 
 import delocal
 from delocal.api.client import Client
+from delocal.api.progress import sweep_bar
+from delocal.api.remote_store import RemoteStore
 from delocal.api.serving import serving
 from delocal.service.errors import NotFound, NotReady, RequestError
+from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Settings
 
 REQUEST = {
@@ -98,3 +109,91 @@ def test_an_answer_that_is_not_ours_is_a_connection_error(served):
     with pytest.raises(NotFound, match="Not Found"):
         client.get("/nothing")
     client.close()
+
+
+def test_a_request_is_content_a_file_or_parsed(client, tmp_path):
+    file = tmp_path / "request.yaml"
+    file.write_text(yaml.safe_dump(REQUEST))
+    ids = {client.submit(r).id for r in (REQUEST, file, str(file), SweepRequest.parse(REQUEST))}
+    assert len(ids) == 1
+    assert client.estimate(file)["cells"] == 82
+    with pytest.raises(FileNotFoundError, match=r"nowhere\.yaml"):
+        client.submit("nowhere.yaml")
+
+
+def test_a_bar_is_drawn_where_somebody_sees_it(client, monkeypatch):
+    sweep = client.submit(REQUEST)
+    drawn = io.StringIO()
+    for wanted, terminal, seen in [(None, False, False), (None, True, True), (False, True, False)]:
+        console = Console(file=drawn, force_terminal=terminal, width=80)
+        with sweep_bar(wanted, console) as update:
+            sweep.wait(progress=update)
+        assert ("82/82" in drawn.getvalue()) == seen
+        drawn.truncate(0)
+
+
+def test_events_come_in_order_and_go_on_where_they_were(client):
+    sweep = client.submit({**REQUEST, "seed": 1}).wait()
+    events = list(sweep.events())
+    assert [events[0].kind, events[-1].kind] == ["queued", "done"]
+    assert [e.id for e in events] == sorted({e.id for e in events})
+    assert list(sweep.events(after=events[0].id)) == events[1:]
+    assert list(sweep.events(after=events[-1].id)) == []
+
+
+def test_a_stream_that_breaks_is_taken_up_again(client, monkeypatch):
+    sweep = client.submit({**REQUEST, "seed": 2}).wait()
+    whole, stream, asked = list(sweep.events()), client.stream_events, []
+
+    def broken(path, after):
+        asked.append(after)
+        yield next(stream(path, after))
+        raise httpx2.ReadError("the line is cut")
+
+    monkeypatch.setattr(
+        client, "stream_events", lambda *a: broken(*a) if len(asked) < 2 else stream(*a)
+    )
+    assert list(sweep.events()) == whole
+    assert asked == [0, whole[0].id]
+
+
+def test_cells_that_are_not_there_yet_are_masked(client, served, monkeypatch):
+    monkeypatch.setattr("delocal.workers.plan.BLOCK_CELLS", 20)
+    sweep = client.submit({**REQUEST, "seed": 3}).wait()
+    whole = sweep.open()["scaling"].to_dataset().load()
+    data = served[1].sweeps.store(sweep.id).zarr_path / "scaling"
+    chunks = sorted(path.name for path in (data / "status").glob("c.*"))
+    assert len(chunks) > 2
+    for variable in ("status", "kappa_sd"):
+        (data / variable / chunks[0]).unlink()
+    ds = sweep.partial()["scaling"].to_dataset()
+    assert 0 < int(ds.computed.sum()) < ds.computed.size
+    assert ds.computed.dtype == bool
+    xr.testing.assert_identical(ds.kappa_sd, whole.kappa_sd.where(ds.computed))
+
+
+def test_a_store_travels_to_other_processes(client):
+    sweep = client.submit(REQUEST).wait()
+    again = pickle.loads(pickle.dumps(RemoteStore(sweep._file)))
+    with again._read.__self__._client:
+        there = xr.open_zarr(again, group="scaling", chunks=None).load()
+    here = xr.open_zarr(f"{sweep.zarr_url}/scaling", chunks=None).load()
+    xr.testing.assert_identical(there, here)
+
+
+@pytest.mark.parametrize(
+    ("asked", "found"),
+    [
+        (None, b"abcdef"),
+        (RangeByteRequest(1, 3), b"bc"),
+        (OffsetByteRequest(4), b"ef"),
+        (SuffixByteRequest(2), b"ef"),
+    ],
+)
+def test_a_part_of_a_chunk_is_a_part(asked, found):
+    store = RemoteStore({"chunk": b"abcdef"}.get)
+    prototype = default_buffer_prototype()
+    assert sync(store.get("chunk", prototype, asked)).to_bytes() == found
+    assert sync(store.get("none", prototype, asked)) is None
+    with pytest.raises(PermissionError, match="read only"):
+        sync(store.set("chunk", None))

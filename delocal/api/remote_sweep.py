@@ -1,0 +1,236 @@
+"""A sweep of a service: look, wait, follow, open, fetch, and what else may be asked of it."""
+
+from __future__ import annotations
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import httpx2
+import xarray as xr
+
+from delocal.api.progress import sweep_bar
+from delocal.api.remote_store import RemoteStore
+from delocal.physics.model import Status
+from delocal.service.errors import NotFound, NotReady
+from delocal.service.export import export
+from delocal.service.states import SweepState
+from delocal.workers.zarr_format import chunk_names
+
+if TYPE_CHECKING:
+    from delocal.api.client import Client
+
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two looks at a sweep
+
+
+@dataclass(frozen=True)
+class Event:
+    """Something that happened to a sweep.
+
+    Parameters
+    ----------
+    id
+        Number in the order of events; ``sweep.events(after=id)`` goes on behind it.
+    kind
+        ``queued``, ``running``, ``progress``, ``block_failed``, ``paused``, ``resumed``, ``done``,
+        ``failed`` or ``cancelled``.
+    data
+        What there is to say, such as the number of cells by status.
+    """
+
+    id: int
+    kind: str
+    data: Any
+
+
+class RemoteSweep:
+    """A sweep of a service."""
+
+    def __init__(self, client: Client, sweep_id: str) -> None:
+        self.id = sweep_id
+        self._client = client
+
+    @property
+    def _path(self) -> str:
+        return f"/v1/sweeps/{quote(self.id, safe='')}"
+
+    @property
+    def zarr_url(self) -> str:
+        """Where the Zarr store is served: ``xarray.open_zarr(f"{sweep.zarr_url}/scaling")``."""
+        return f"{self._client.url}{self._path}/zarr"
+
+    def status(self) -> dict[str, Any]:
+        """Return state, number of cells by status, and links."""
+        status: dict[str, Any] = self._client.get(self._path)
+        return status
+
+    def failures(self) -> list[dict[str, Any]]:
+        """Return the cells that raised, with their parameters and traceback."""
+        found: list[dict[str, Any]] = self._client.get(f"{self._path}/failures")
+        return found
+
+    def events(self, after: int = 0) -> Iterator[Event]:
+        """Yield what happens to the sweep, as it happens, until it has ended.
+
+        A connection that breaks is made again, and goes on where it was.
+
+        Parameters
+        ----------
+        after
+            Number of the last event that is known already.
+        """
+        ended = False
+        while not ended:
+            ended = SweepState(self.status()["state"]).ended  # before: then no event is missed
+            try:
+                for sent in self._client.stream_events(f"{self._path}/events", after):
+                    after = int(sent.id)
+                    yield Event(after, sent.event, sent.json())
+            except httpx2.TransportError:
+                ended = False
+            if not ended:
+                time.sleep(FIRST_PAUSE)
+
+    def cancel(self) -> RemoteSweep:
+        """End the sweep; what is stored stays. Conflict if it has ended."""
+        self._client.post(f"{self._path}:cancel")
+        return self
+
+    def extend(self, **changes: Any) -> RemoteSweep:
+        """Return the sweep with more values (``axes=``) or replicas (``sampling=``)."""
+        answer = self._client.post(f"{self._path}:extend", changes, repeatable=True)
+        return RemoteSweep(self._client, answer["id"])
+
+    def retry(self) -> RemoteSweep:
+        """Compute again what failed or was cancelled. Conflict if there is nothing of the kind."""
+        self._client.post(f"{self._path}:retry")
+        return self
+
+    def delete(self) -> RemoteSweep:
+        """Put the sweep into the trash. Conflict if it has not ended."""
+        self._client.delete(self._path)
+        return self
+
+    def restore(self) -> RemoteSweep:
+        """Take the sweep out of the trash. Conflict if it is not in there."""
+        self._client.post(f"{self._path}:restore")
+        return self
+
+    def purge(self) -> None:
+        """Remove the sweep for good. Conflict if it is not in the trash."""
+        self._client.post(f"{self._path}:purge")
+
+    def wait(
+        self,
+        timeout: float = 3600.0,
+        progress: bool | Callable[[dict[str, Any]], None] | None = None,
+    ) -> RemoteSweep:
+        """Return once the sweep has ended.
+
+        Parameters
+        ----------
+        timeout
+            Seconds after which NotReady is raised; the sweep itself goes on.
+        progress
+            Whether to show a bar; in a terminal and a notebook, nowhere else, if it is None. Or a
+            function that is called with the status, again and again.
+        """
+        if callable(progress):
+            return self._wait(timeout, progress)
+        with sweep_bar(progress) as update:
+            return self._wait(timeout, update)
+
+    def _wait(self, timeout: float, update: Callable[[dict[str, Any]], None]) -> RemoteSweep:
+        end, pause = time.monotonic() + timeout, FIRST_PAUSE
+        while True:
+            status = self.status()
+            update(status)
+            if SweepState(status["state"]).ended:
+                return self
+            if time.monotonic() > end:
+                raise NotReady(
+                    f"sweep {self.id} is still {status['state']} after {timeout:g} s; it goes on: "
+                    "wait longer, or cancel it"
+                )
+            time.sleep(pause)
+            pause = min(1.2 * pause, LONGEST_PAUSE)
+
+    def open(self) -> xr.DataTree:
+        """Return the datasets of the sweep, lazily: chunks travel when they are needed."""
+        store: Any = RemoteStore(self._file)  # which xarray takes, and does not say so
+        return xr.open_datatree(store, engine="zarr", chunks=None)
+
+    def partial(self) -> xr.DataTree:
+        """Return the datasets as they are now, while the sweep runs.
+
+        Each has a further variable `computed`, true where a cell was there at the time of this
+        call; ``ds.kappa_sd.where(ds.computed)`` is NaN elsewhere. Chunks travel when they are
+        needed, and may then show more.
+        """
+        return self.open().map_over_datasets(_with_mask)
+
+    def share(self, seconds: float = 7 * 86_400.0) -> dict[str, str]:
+        """Return links to the data that need no key, `data` and `zarr`, and when they expire."""
+        link: dict[str, str] = self._client.post(f"{self._path}:share", {"seconds": seconds})
+        return link
+
+    def fetch(self, path: str | Path) -> Path:
+        """Copy the store of the sweep, byte for byte, into a folder that is not there yet.
+
+        It is there whole or not at all. NotReady while the sweep runs, FileExistsError if
+        `path` exists.
+        """
+        if Path(path).exists():
+            raise FileExistsError(f"{path} exists; choose a folder that does not")
+        self._require_end()
+        target = Path(f"{path}.{uuid.uuid4().hex[:8]}.partial")
+        target.mkdir(parents=True)
+        content = self._document("zarr.json")
+        members = json.loads(content)["consolidated_metadata"]["metadata"]
+        (target / "zarr.json").write_bytes(content)
+        for name, document in members.items():
+            (target / name).mkdir(parents=True, exist_ok=True)
+            (target / name / "zarr.json").write_bytes(self._document(f"{name}/zarr.json"))
+            for chunk in chunk_names(document) if document["node_type"] == "array" else ():
+                found = self._file(f"{name}/{chunk}")
+                if found is not None:
+                    (target / name / chunk).write_bytes(found)
+        target.rename(path)
+        return Path(path)
+
+    def export(
+        self, path: str | Path, progress: Callable[[int, int], None] | None = None
+    ) -> list[Path]:
+        """Write the finished sweep as NetCDF-4, Zarr zip or Parquet, by the suffix of `path`.
+
+        NotReady while the sweep runs, FileExistsError if there is such a file already.
+        """
+        self._require_end()
+        return export(self.open(), self._file, path, progress)
+
+    def _require_end(self) -> None:
+        state = self.status()["state"]
+        if not SweepState(state).ended:
+            raise NotReady(f"sweep {self.id} is {state}; wait for it, or open it as it is")
+
+    def _file(self, name: str) -> bytes | None:
+        """Return a file of the store, None if it is not there, or not computed yet."""
+        return self._client.get_bytes(f"{self._path}/zarr/{name}")
+
+    def _document(self, name: str) -> bytes:
+        found = self._file(name)
+        if found is None:
+            raise NotFound(f"no {name} in the store of sweep {self.id}")
+        return found
+
+
+def _with_mask(ds: xr.Dataset) -> xr.Dataset:
+    """Add `computed`. Values are read later than it, and a block writes its status last."""
+    if "status" not in ds:
+        return ds
+    return ds.assign(computed=ds["status"].load() != Status.NOT_COMPUTED)
