@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import xarray as xr
@@ -12,6 +13,8 @@ from delocal.api.http_calls import PATIENCE_SECONDS, TIMEOUT_SECONDS, Connection
 from delocal.api.remote_sweep import RemoteSweep
 from delocal.api.response_cache import ResponseCache
 from delocal.service.request import Request, SweepRequest
+
+PAGE = 1000  # sweeps that one answer holds at most
 
 
 def connect(
@@ -112,10 +115,26 @@ class Client:
         sweep.status()
         return sweep
 
-    def sweeps(self) -> list[dict[str, Any]]:
-        """Return the newest hundred sweeps."""
-        found: list[dict[str, Any]] = self.get("/v1/sweeps")["sweeps"]
-        return found
+    def sweeps(self, *, limit: int = 100, **filters: Any) -> list[dict[str, Any]]:
+        """Return the status of sweeps, the newest first.
+
+        Parameters
+        ----------
+        limit
+            Sweeps at most.
+        **filters
+            What they are asked for with, as ``GET /v1/sweeps`` takes it, such as
+            ``deleted=True``. None and an empty list ask for nothing.
+        """
+        asked = {name: value for name, value in filters.items() if value not in (None, [], False)}
+        query = urlencode({**asked, "limit": min(limit, PAGE)}, doseq=True)
+        found: list[dict[str, Any]] = []
+        path: str | None = f"/v1/sweeps?{query}"
+        while path and len(found) < limit:
+            page = self.get(path)
+            found += page["sweeps"]
+            path = page["next"] and "/v1/" + page["next"].partition("/v1/")[2]
+        return found[:limit]
 
     def get(self, path: str) -> Any:
         """Return the JSON under `path`; an error answer becomes the exception it describes."""

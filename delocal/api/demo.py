@@ -47,14 +47,11 @@ PAPER = {
 
 def show(output: Path, console: Console) -> None:
     """Run the demonstration, print its table, and write its page into `output`."""
-    from delocal.api.cli import follow
-
     output.mkdir(parents=True, exist_ok=True)
     with serving(Settings(data=output / "data")) as (url, service):
         console.print(f"service at {url} ({service.executor.description})", highlight=False)
         with connect(url) as client:
-            sweep = client.submit(REQUEST)
-            follow(sweep)
+            sweep = client.submit(REQUEST).wait()
             status = sweep.status()
         counts = ", ".join(f"{n:,} {what}" for what, n in status["cells"].items())
         console.print(f"sweep {sweep.id} is {status['state']}: {counts}", highlight=False)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import time
-import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -17,10 +16,10 @@ import xarray as xr
 from delocal.api.progress import sweep_bar
 from delocal.api.remote_store import RemoteStore
 from delocal.physics.model import Status
-from delocal.service.errors import NotFound, NotReady
-from delocal.service.export import export
+from delocal.service.cells import one_of, walk
+from delocal.service.errors import NotReady
+from delocal.service.export import copy_store, export
 from delocal.service.states import SweepState
-from delocal.workers.zarr_format import chunk_names
 
 if TYPE_CHECKING:
     from delocal.api.client import Client
@@ -95,6 +94,36 @@ class RemoteSweep:
                 ended = False
             if not ended:
                 time.sleep(FIRST_PAUSE)
+
+    def cells(
+        self,
+        model: str | None = None,
+        *,
+        statuses: Collection[str] | None = None,
+        variables: Collection[str] | None = None,
+        limit: int | None = None,
+    ) -> Iterator[dict[str, Any]]:
+        """Yield cells with their parameters, status and values, as they are now.
+
+        Chunks travel as they are needed, so that the first cells of a large sweep are cheap.
+
+        Parameters
+        ----------
+        model
+            Needed if the sweep has several.
+        statuses
+            Names of what is wanted, such as ``failed``; all if it is None.
+        variables
+            Those that are shown; all if it is None.
+        limit
+            Cells at most.
+
+        Raises
+        ------
+        SelectionError
+            No such model, status or variable.
+        """
+        return islice(walk(one_of(self.open(), model), statuses, variables), limit)
 
     def cancel(self) -> RemoteSweep:
         """End the sweep; what is stored stays. Conflict if it has ended."""
@@ -179,36 +208,22 @@ class RemoteSweep:
         link: dict[str, str] = self._client.post(f"{self._path}:share", {"seconds": seconds})
         return link
 
-    def fetch(self, path: str | Path) -> Path:
+    def fetch(self, path: str | Path, progress: Callable[[int, int], None] | None = None) -> Path:
         """Copy the store of the sweep, byte for byte, into a folder that is not there yet.
 
         It is there whole or not at all. NotReady while the sweep runs, FileExistsError if
         `path` exists.
         """
-        if Path(path).exists():
-            raise FileExistsError(f"{path} exists; choose a folder that does not")
         self._require_end()
-        target = Path(f"{path}.{uuid.uuid4().hex[:8]}.partial")
-        target.mkdir(parents=True)
-        content = self._document("zarr.json")
-        members = json.loads(content)["consolidated_metadata"]["metadata"]
-        (target / "zarr.json").write_bytes(content)
-        for name, document in members.items():
-            (target / name).mkdir(parents=True, exist_ok=True)
-            (target / name / "zarr.json").write_bytes(self._document(f"{name}/zarr.json"))
-            for chunk in chunk_names(document) if document["node_type"] == "array" else ():
-                found = self._file(f"{name}/{chunk}")
-                if found is not None:
-                    (target / name / chunk).write_bytes(found)
-        target.rename(path)
-        return Path(path)
+        return copy_store(self._file, path, progress)
 
     def export(
         self, path: str | Path, progress: Callable[[int, int], None] | None = None
     ) -> list[Path]:
-        """Write the finished sweep as NetCDF-4, Zarr zip or Parquet, by the suffix of `path`.
+        """Write the finished sweep in the format of the suffix of `path`, and return the files.
 
-        NotReady while the sweep runs, FileExistsError if there is such a file already.
+        ``.nc``, ``.zip`` (Zarr), ``.parquet``, ``.arrow``, ``.csv``; ``.zarr`` or none is a
+        folder. NotReady while the sweep runs, FileExistsError if there is such a file already.
         """
         self._require_end()
         return export(self.open(), self._file, path, progress)
@@ -221,12 +236,6 @@ class RemoteSweep:
     def _file(self, name: str) -> bytes | None:
         """Return a file of the store, None if it is not there, or not computed yet."""
         return self._client.get_bytes(f"{self._path}/zarr/{name}")
-
-    def _document(self, name: str) -> bytes:
-        found = self._file(name)
-        if found is None:
-            raise NotFound(f"no {name} in the store of sweep {self.id}")
-        return found
 
 
 def _with_mask(ds: xr.Dataset) -> xr.Dataset:
