@@ -107,7 +107,8 @@ def test_parquet_is_a_long_table_with_a_row_for_each_cell(store, tmp_path):
 
 
 @pytest.mark.parametrize("suffix", ["arrow", "csv"])
-def test_other_tables_have_the_same_bits(store, suffix, tmp_path):
+def test_other_tables_have_the_same_bits(suffix, tmp_path):
+    store = run_plan(plan(), tmp_path / "sweep")
     export_store(store, tmp_path / "s.parquet")
     [file] = export_store(store, tmp_path / f"s.{suffix}")
     expected = pq.read_table(tmp_path / "s.parquet")
@@ -122,7 +123,8 @@ def test_other_tables_have_the_same_bits(store, suffix, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["s.zarr", "plain"])
-def test_a_folder_is_the_zarr_store_byte_by_byte(store, name, tmp_path):
+def test_a_folder_is_the_zarr_store_byte_by_byte(name, tmp_path):
+    store = run_plan(plan(), tmp_path / "sweep")
     assert export_store(store, tmp_path / name) == [tmp_path / name]
     names = [n.removeprefix("data.zarr/") for n in store.storage.names() if "data.zarr/" in n]
     found = [

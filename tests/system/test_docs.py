@@ -60,7 +60,7 @@ def blocks(page, language):
 def scripts(page):
     """Return each Python or shell block of a page with the output printed below it, or None."""
     fences = list(FENCE.finditer(page.read_text()))
-    for fence, following in zip(fences, [*fences[1:], None], strict=True):
+    for fence, following in zip(fences, [*fences[1:], None][: len(fences)], strict=True):
         if fence[1] in ("python", "bash"):
             between = following and page.read_text()[fence.end() : following.start()].strip()
             printed = following[2] if following and following[1] == "text" and not between else None
@@ -136,6 +136,7 @@ def test_a_page_runs_from_top_to_bottom_and_prints_what_it_says(page, desk, monk
         (desk / name).write_text(content)
     namespace = {"__name__": "page"}
     with contextlib.ExitStack() as stack:
+        stack.callback(close_clients, namespace)
         url, client = HERE, None
         if HERE in "".join(blocks(page, "python")) or blocks(page, "bash"):
             settings = Settings(data=desk / "results", cluster={"kind": "none"})
@@ -150,9 +151,12 @@ def test_a_page_runs_from_top_to_bottom_and_prints_what_it_says(page, desk, monk
                 with contextlib.redirect_stdout(output):
                     exec(compile(code.replace(HERE, url), name_of(page), "exec"), namespace)
             assert printed is None or output.getvalue() == printed
-        for value in namespace.values():
-            if isinstance(value, delocal.Client):
-                value.close()
+
+
+def close_clients(namespace):
+    for value in namespace.values():
+        if isinstance(value, delocal.Client):
+            value.close()
 
 
 def test_what_is_not_typed_stands_on_a_page():
