@@ -161,7 +161,11 @@ def sample_dilute(
         fields = _empty(room, d)
         drawn = _fill(rng, number, *fields, a, R1, box, energy, ensemble.T, further)
         if drawn >= 0:
-            return PseudoSpins(*(field[:drawn] for field in fields), box)
+            midpoint, axis, splitting, detuning, spins = fields
+            return PseudoSpins(
+                *(midpoint[:drawn], axis[:drawn], splitting[:drawn], detuning[:drawn]),
+                *(spins[:drawn], box),
+            )
         room, rng.bit_generator.state = 2 * room, state  # and the same again
 
 
