@@ -16,6 +16,7 @@ from delocal.api.routes import data, keys, models, shared, sweeps
 from delocal.api.routes import service as operations
 from delocal.api.schemas import ProblemDetail
 from delocal.api.security import Authenticator, Guard
+from delocal.service.evaluation import EvaluationRequest
 from delocal.service.keys import PREFIX, Caller
 from delocal.service.request import Extension, SweepRequest
 from delocal.service.settings import Service
@@ -105,7 +106,7 @@ def _add_schemas(app: FastAPI) -> None:
     document = app.openapi()
     schemas = document["components"]["schemas"]
     template = "#/components/schemas/{model}"
-    for ours in (ProblemDetail, SweepRequest, Extension):
+    for ours in (ProblemDetail, SweepRequest, Extension, EvaluationRequest):
         schema = ours.model_json_schema(ref_template=template)
         schemas.update(schema.pop("$defs", {}))
         schemas[ours.__name__] = schema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -30,7 +31,7 @@ from delocal.workers.storage import out_of_room
 
 MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[DelocalError], tuple[int, str]] = {
-    RequestError: (422, "The sweep request is wrong"),
+    RequestError: (422, "The request is wrong"),
     SelectionError: (422, "The selection is wrong"),
     TooLarge: (413, "Too much at once"),
     NotFound: (404, "Not found"),
@@ -70,6 +71,8 @@ def answer(error: DelocalError) -> Response:
     response = problem(status, title, str(error), problems)
     if isinstance(error, NoKey):
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     return response
 
 

@@ -364,10 +364,15 @@ class Ledger:
         with self._read() as db:
             return [dict(row) for row in db.execute(query).mappings()]
 
-    def seconds_per_cell(self, model: str, version: str) -> float | None:
-        """Return the measured cost of a cell, or None if there was none yet."""
+    def seconds_per_cell(
+        self, model: str, version: str, measured_for: float = 0.0
+    ) -> float | None:
+        """Return the measured cost of a cell, or None if there was none yet.
+
+        With `measured_for` only if so many seconds were spent: few cells tell of the first call.
+        """
         query = sa.select(costs.c.seconds / costs.c.cells).where(
-            costs.c.model == model, costs.c.version == version
+            costs.c.model == model, costs.c.version == version, costs.c.seconds >= measured_for
         )
         with self._read() as db:
             cost = db.scalar(query)

@@ -20,6 +20,7 @@ from delocal.workers.store import DATA, SweepStore
 
 MAX_VALUES = 1_000_000  # in one JSON answer; the Zarr route has no such limit
 OPEN_DATASETS = 32
+NOT_FINITE = {1: np.isnan, 2: np.isposinf, 3: np.isneginf}
 SAME = 1e-9  # relative: two spellings of one coordinate value
 
 
@@ -145,7 +146,11 @@ def zarr_file(
 
 
 def to_plain(ds: xr.Dataset) -> dict[str, Any]:
-    """Return a dataset as dictionaries, lists and arrays of numbers."""
+    """Return a dataset as dictionaries, lists and arrays of numbers.
+
+    Beside `values`, of which JSON keeps only finite ones, stands a `mask` that says which of the
+    `NOT_FINITE` another is; None if all are finite.
+    """
     return {
         "sizes": {str(dim): size for dim, size in ds.sizes.items()},
         "coords": {str(name): _plain(ds[name]) for name in ds.coords},
@@ -160,7 +165,17 @@ def _plain(array: xr.DataArray) -> dict[str, Any]:
         "dims": list(array.dims),
         "attrs": {key: _plain_attribute(value) for key, value in array.attrs.items()},
         "values": np.ascontiguousarray(values) if numbers else values.tolist(),
+        "mask": _mask(values),
     }
+
+
+def _mask(values: NDArray[Any]) -> Any:
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return None
+    mask = np.zeros(values.shape, np.int8)
+    for code, is_so in NOT_FINITE.items():
+        mask[is_so(values)] = code
+    return mask if mask.ndim else int(mask)
 
 
 def _plain_attribute(value: Any) -> Any:

@@ -74,7 +74,7 @@ class Sweeps:
             plan.cells,
             sum(len(part.blocks) for part in plan.parts),
             sum(_bytes(part) for part in plan.parts),
-            self._seconds(plan),
+            self.seconds(plan),
             self._known(plan),
             self.ledger.sweep(plan.sweep_id) is not None,
         )
@@ -91,7 +91,7 @@ class Sweeps:
         """
         plan = request.plan(provenance(), max_cells=self._max_cells)
         plan = replace(plan, sources=self._sources(plan, sources))
-        seconds = self._seconds(plan)
+        seconds = self.seconds(plan)
         with self._quotas.admit(by.id, plan.sweep_id, plan.cells, seconds):
             store = self._dispatcher.store(plan.sweep_id)
             store.create(plan)
@@ -205,6 +205,20 @@ class Sweeps:
         """Return what happened to a sweep after the event with id `after`."""
         return self.ledger.events(sweep_id, after)
 
+    def seconds(self, plan: Plan, measured_for: float = 0.0) -> float:
+        """Return what a plan costs in core-seconds, measured where cells were computed so long."""
+        return sum(
+            part.grid.size
+            * part.evaluations
+            * (part.first_batches / part.batches)
+            * (
+                self.ledger.seconds_per_cell(part.model, part.version, measured_for)
+                or model_of(part).seconds_per_cell
+            )
+            for part in plan.parts
+            if part.role != "summary"
+        )
+
     def _sources(self, plan: Plan, named: Sequence[str]) -> tuple[str, ...]:
         """Return the sweeps that share dear cells with a plan: those named, and recent ones."""
         dear = [part for part in plan.parts if is_dear(part)]
@@ -227,24 +241,11 @@ class Sweeps:
         sources = [self._dispatcher.store(i) for i in self._sources(plan, ())]
         return sum(Memory.of(sources, part).overlap(part) for part in plan.parts)
 
-    def _seconds(self, plan: Plan) -> float:
-        return sum(
-            part.grid.size
-            * part.evaluations
-            * (part.first_batches / part.batches)
-            * (
-                self.ledger.seconds_per_cell(part.model, part.version)
-                or model_of(part).seconds_per_cell
-            )
-            for part in plan.parts
-            if part.role != "summary"
-        )
-
     def _is_light(self, plan: Plan) -> bool:
         if any(part.role not in ("cells", "refined") for part in plan.parts):
             return False
         number = sum(len(part.blocks) for part in plan.parts)
-        return number <= INLINE_BLOCKS and self._seconds(plan) < INLINE_SECONDS
+        return number <= INLINE_BLOCKS and self.seconds(plan) < INLINE_SECONDS
 
     def _run_here(self, plan: Plan, store: SweepStore) -> None:
         for part in plan.parts:

@@ -104,6 +104,13 @@ class Grid:
         """Every parameter that is swept or fixed."""
         return set(self.fixed).union(*(dimension.values for dimension in self.dimensions))
 
+    def values(self, parameter: str) -> float | tuple[float, ...]:
+        """Return the values of a parameter along its dimension, or the one that it is fixed at."""
+        for dimension in self.dimensions:
+            if parameter in dimension.values:
+                return dimension.values[parameter]
+        return self.fixed[parameter]
+
     def restricted_to(self, parameters: set[str]) -> Grid:
         """Return the grid of a model that takes only these `parameters`.
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Any
 
-import orjson
 from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import FileResponse
 
 from delocal.api.byte_ranges import MEDIA_TYPE, asked_span, piece_response
 from delocal.api.errors import documented
+from delocal.api.plain import plain_json
 from delocal.api.routes.deps import CurrentService, SweepId
 from delocal.service.errors import NotFound, SelectionError
 from delocal.service.results import Selection, select, to_plain, zarr_file
@@ -29,12 +29,15 @@ PIECES: dict[int | str, dict[str, Any]] = {
 """What a file of a store, or a piece of it, is answered with."""
 EXAMPLE = {
     "sizes": {"T": 2},
-    "coords": {"T": {"dims": ["T"], "attrs": {"units": "energy"}, "values": [1e-6, 1e-5]}},
+    "coords": {
+        "T": {"dims": ["T"], "attrs": {"units": "energy"}, "values": [1e-6, 1e-5], "mask": None}
+    },
     "data": {
         "kappa_sd": {
             "dims": ["T"],
             "attrs": {"equation": "Gutman et al. (2016), Eq. (77)"},
-            "values": [1.6e-25, 1.6e-22],
+            "values": [1.6e-25, None],
+            "mask": [0, 1],
         }
     },
 }
@@ -67,9 +70,7 @@ def data(
     selections = {name: Selection.parse(text) for name, text in asked}
     if len(selections) < len(asked):
         raise SelectionError("a coordinate is given twice; write several values as T=1e-6,1e-5")
-    content: dict[str, Any] = to_plain(select(ds, wanted, selections, nearest=nearest))
-    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)  # NaN and inf become null
-    return Response(body, media_type="application/json")
+    return plain_json(to_plain(select(ds, wanted, selections, nearest=nearest)))
 
 
 @router.get(
