@@ -26,7 +26,17 @@ Sweeps of theories and Monte Carlo of energy transport in Anderson insulators ov
 (d, alpha, beta, T, W). Submit a sweep, follow it, and query its datasets: as JSON under
 `/data`, or with `xarray.open_zarr` on the `zarr` link.
 """
-TOLD = ["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"]
+HEARD = ["Authorization", "If-None-Match", "If-Range", "Last-Event-ID", "Range", "X-Request-Id"]
+TOLD = [
+    "Content-Range",
+    "ETag",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-Id",
+]
 
 
 def create_app(service: Service, *, local: bool = True) -> FastAPI:
@@ -78,7 +88,7 @@ def _add_guards(app: FastAPI, service: Service, local: bool) -> None:
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "HEAD", "POST", "DELETE"],
-            allow_headers=["Authorization", "Last-Event-ID", "Range", "X-Request-Id"],
+            allow_headers=HEARD,
             expose_headers=TOLD,
         )
     app.add_middleware(RequestLog, service=service)

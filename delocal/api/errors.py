@@ -14,6 +14,7 @@ from starlette.exceptions import HTTPException
 from delocal.api.schemas import ProblemDetail
 from delocal.service.errors import (
     Conflict,
+    Damaged,
     DelocalError,
     NoKey,
     NoRoom,
@@ -42,6 +43,7 @@ STATUS: dict[type[DelocalError], tuple[int, str]] = {
     TooManyRequests: (429, "Too many requests"),
     QuotaUsedUp: (429, "The quota is used up"),
     NoRoom: (507, "No room to store that"),
+    Damaged: (500, "The data are damaged"),
 }
 
 

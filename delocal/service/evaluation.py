@@ -14,8 +14,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from delocal.physics.model import Cancelled, Model
 from delocal.physics.models import load_models
-from delocal.service.errors import NotFound, Problem, RequestError, TooLarge, TooManyRequests
-from delocal.service.errors import did_you_mean
+from delocal.service.errors import (
+    NotFound,
+    Problem,
+    RequestError,
+    TooLarge,
+    TooManyRequests,
+    did_you_mean,
+)
 from delocal.service.request import OptionValue, SweepRequest, problems_of
 from delocal.service.results import MAX_VALUES, select
 from delocal.service.sweeps import Sweeps

@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import structlog
 
 from delocal.physics.models import load_models
 from delocal.service.dispatcher import Dispatcher
-from delocal.service.errors import Conflict, NotFound, NotReady, did_you_mean
+from delocal.service.errors import Conflict, NotFound, NotReady, SelectionError, did_you_mean
 from delocal.service.keys import TRUSTED, Caller
 from delocal.service.ledger import Event, Lease, Ledger, SweepRecord
 from delocal.service.provenance import provenance
 from delocal.service.quotas import Quotas
 from delocal.service.request import SweepRequest
+from delocal.service.search import Search
 from delocal.service.states import SweepState
 from delocal.service.trash import Trash
 from delocal.workers.block import Task
@@ -47,6 +48,13 @@ class Estimate:
     core_seconds: float
     known: int
     exists: bool
+
+
+class StoredSweep(NamedTuple):
+    """Where a sweep stood before its data are read, and where they are."""
+
+    record: SweepRecord
+    store: SweepStore
 
 
 class Sweeps:
@@ -124,6 +132,20 @@ class Sweeps:
             raise _not_found(sweep_id)
         return record
 
+    def find(
+        self, search: Search, limit: int = 100, before: int | None = None
+    ) -> list[SweepRecord]:
+        """Return the sweeps of a search, the newest first, from before the number `before`.
+
+        SelectionError if it asks for a model that is not known, and that no sweep has.
+        """
+        known = load_models()
+        for name in search.models:
+            if name not in known and name not in (had := self.ledger.models()):
+                advice = did_you_mean(name, {**known, **dict.fromkeys(had)})
+                raise SelectionError(f"no model {name!r}; {advice}")
+        return self.ledger.find(search, limit, before)
+
     def wait(self, sweep_id: str, timeout: float = 3600.0) -> SweepRecord:
         """Return a sweep once it has ended; NotReady after `timeout` seconds."""
         end = time.monotonic() + timeout
@@ -192,14 +214,19 @@ class Sweeps:
         """Remove a sweep in the trash for good. Conflict if it is not in there."""
         self.trash.purge(self.get(sweep_id))
 
-    def store(self, sweep_id: str) -> SweepStore:
-        """Return the store of a sweep; NotFound if there is none, Conflict if it is deleted."""
+    def stored(self, sweep_id: str) -> StoredSweep:
+        """Return a sweep with its store; NotFound if there is none, Conflict if it is deleted."""
         record = self.ledger.sweep(sweep_id)
-        if record is None or not self._dispatcher.store(sweep_id).exists():
+        store = self._dispatcher.store(sweep_id)
+        if record is None or not store.exists():
             raise _not_found(sweep_id)
         if record.state == SweepState.DELETED:
             raise Conflict(f"sweep {sweep_id} is in the trash; restore it to see its data")
-        return self._dispatcher.store(sweep_id)
+        return StoredSweep(record, store)
+
+    def store(self, sweep_id: str) -> SweepStore:
+        """Return the store of a sweep; NotFound if there is none, Conflict if it is deleted."""
+        return self.stored(sweep_id).store
 
     def events(self, sweep_id: str, after: int) -> list[Event]:
         """Return what happened to a sweep after the event with id `after`."""

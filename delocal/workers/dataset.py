@@ -148,9 +148,7 @@ def evaluate(model: str, /, **parameters: ArrayLike | xr.DataArray) -> xr.Datase
     )
     mesh = {name: _spread(array, sizes) for name, array in given.items()}
     results = chosen.evaluate(mesh, options)
-    arrays = {
-        v.name: layout.fit(v, results[v.name]) for v in chosen.variables_for(layout.given)
-    }
+    arrays = {v.name: layout.fit(v, results[v.name]) for v in chosen.variables_for(layout.given)}
     return labelled(chosen, layout, arrays).assign_coords(
         {
             name: array.astype(coordinate_dtype(chosen.parameter(name))).assign_attrs(

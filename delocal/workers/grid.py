@@ -213,7 +213,10 @@ class Blocks:
         >>> Blocks(shape=(3, 4), block_shape=(2, 2)).containing((2, 1))
         2
         """
-        position = tuple(i // b for i, b in zip(cell, self.block_shape, strict=True))
+        return self.at(tuple(i // b for i, b in zip(cell, self.block_shape, strict=True)))
+
+    def at(self, position: tuple[int, ...]) -> int:
+        """Return the index of the block at a place; the inverse of `position`."""
         return int(np.ravel_multi_index(position, self.counts)) if self.shape else 0
 
     def box(self, index: int) -> Box:

@@ -187,9 +187,7 @@ def test_a_busy_service_says_when_to_ask_again(rest, service, monkeypatch):
 
 
 def test_the_bound_is_a_setting(tmp_path):
-    settings = Settings(
-        data=tmp_path, cluster=ClusterSettings(kind="none"), evaluate_seconds=1e-9
-    )
+    settings = Settings(data=tmp_path, cluster=ClusterSettings(kind="none"), evaluate_seconds=1e-9)
     service = Service(settings)
     try:
         with client_of(service) as rest:

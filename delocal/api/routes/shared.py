@@ -66,7 +66,7 @@ def shared_data(
     "/shared/{token}/zarr/{path:path}",
     summary="The Zarr store of a shared sweep, for xarray.open_zarr(url)",
     response_class=Response,
-    responses={**PIECES, **documented(401, 404, 409)},
+    responses={**PIECES, **documented(401, 404, 409, 500)},
 )
 @router.head("/shared/{token}/zarr/{path:path}", include_in_schema=False)
 def shared_zarr(
