@@ -104,20 +104,19 @@ class _Generation:
         return self._datasets[name]
 
 
-def select(
+def choose(
     ds: xr.Dataset,
     variables: list[str] | None,
     selections: Mapping[str, Selection],
     *,
     nearest: bool = False,
-    max_values: int = MAX_VALUES,
 ) -> xr.Dataset:
-    """Return part of `ds` in memory.
+    """Return part of `ds`, reading nothing but coordinates.
 
     Parameters
     ----------
     ds
-        A dataset opened lazily; only the chunks that hold the answer are read.
+        A dataset opened lazily.
     variables
         Names of the variables wanted; None takes all.
     selections
@@ -130,8 +129,6 @@ def select(
     ------
     SelectionError
         Unknown variable or coordinate, or a value that is not on its axis.
-    TooLarge
-        More than `max_values` values.
     """
     if variables is not None:
         for name in variables:
@@ -145,14 +142,35 @@ def select(
         found = _indices(name, np.atleast_1d(ds[name].values), selection, nearest)
         if ds[name].ndim:  # a coordinate with one value need only have that one
             ds = ds.isel({str(ds[name].dims[0]): found})
+    return ds
+
+
+def select(
+    ds: xr.Dataset,
+    variables: list[str] | None,
+    selections: Mapping[str, Selection],
+    *,
+    nearest: bool = False,
+    max_values: int = MAX_VALUES,
+) -> xr.Dataset:
+    """Return part of `ds` in memory: what `choose` returns, read.
+
+    Only the chunks that hold the answer are read. TooLarge if it has more than `max_values`.
+    """
+    chosen = choose(ds, variables, selections, nearest=nearest)
+    refuse_too_many(chosen, max_values)
+    return chosen.compute()  # never load(): what is kept open must not keep what it reads
+
+
+def refuse_too_many(ds: xr.Dataset, most: int) -> None:
+    """TooLarge if a dataset has more than so many values; none of them is read."""
     number = sum(variable.size for variable in ds.data_vars.values())
-    if number > max_values:
+    if number > most:
         sizes = " x ".join(f"{size} ({dim})" for dim, size in ds.sizes.items())
         raise TooLarge(
             f"{number:,} values ({len(ds.data_vars)} variables over {sizes}); one answer holds at "
-            f"most {max_values:,}. Select less, or open the Zarr store"
+            f"most {most:,}. Select less, or open the Zarr store"
         )
-    return ds.compute()  # never load(): what is kept open must not keep what it reads
 
 
 def zarr_file(
@@ -205,11 +223,12 @@ def _plain(array: xr.DataArray) -> dict[str, Any]:
         "dims": list(array.dims),
         "attrs": {key: _plain_attribute(value) for key, value in array.attrs.items()},
         "values": np.ascontiguousarray(values) if numbers else values.tolist(),
-        "mask": _mask(values),
+        "mask": mask_of(values),
     }
 
 
-def _mask(values: NDArray[Any]) -> Any:
+def mask_of(values: NDArray[Any]) -> Any:
+    """Return which of the `NOT_FINITE` each value is, or 0; None if all values are finite."""
     if values.dtype.kind != "f" or np.isfinite(values).all():
         return None
     mask = np.zeros(values.shape, np.int8)

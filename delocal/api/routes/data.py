@@ -1,25 +1,52 @@
-"""/v1/sweeps/{id}/data and /zarr: the results, selected as JSON or byte by byte."""
+"""/v1/sweeps/{id}/data and /zarr: the results, selected by value or byte by byte."""
 
 from __future__ import annotations
 
 from typing import Annotated, Any
 
+import xarray as xr
 from fastapi import APIRouter, Query, Request, Response
+from fastapi.responses import StreamingResponse
 
 from delocal.api.byte_ranges import MEDIA_TYPE, asked_span, piece_response
-from delocal.api.caching import is_known, keeping, not_modified, strong_tag
+from delocal.api.caching import answer_tag, is_known, keeping, not_modified, strong_tag
 from delocal.api.errors import documented, problem
 from delocal.api.plain import plain_json
-from delocal.api.routes.deps import CurrentService, SweepId
+from delocal.api.routes.deps import CurrentService, SweepId, next_page
 from delocal.service.errors import SelectionError
-from delocal.service.results import Selection, select, to_plain, zarr_file, zarr_version
+from delocal.service.formats import (
+    Format,
+    Page,
+    as_arrow,
+    as_csv,
+    as_netcdf,
+    chosen_format,
+    columns_of,
+)
+from delocal.service.results import (
+    MAX_VALUES,
+    Selection,
+    choose,
+    refuse_too_many,
+    to_plain,
+    zarr_file,
+    zarr_version,
+)
+from delocal.service.rows import Table
 from delocal.workers.storage import Piece
 
 router = APIRouter(tags=["data"])
 ModelName = Annotated[str | None, Query(description="needed if the sweep has several")]
 VariableNames = Annotated[str | None, Query(description="comma-separated; all if absent")]
 Nearest = Annotated[bool, Query(description="take the nearest value on an axis")]
-RESERVED = {"model", "variables", "nearest"}
+FormatName = Annotated[
+    str | None, Query(description="json, table, csv, arrow or netcdf; else what Accept says")
+]
+RowLimit = Annotated[int | None, Query(ge=1, description="rows of a table, csv or arrow at most")]
+RowsBefore = Annotated[
+    int, Query(ge=0, le=2**63 - 1, description="rows left out in front, from the `next` link")
+]
+RESERVED = {"model", "variables", "nearest", "format", "limit", "after"}
 """Query parameters of /data that are not coordinates."""
 WHOLE = (0, None)
 PIECES: dict[int | str, dict[str, Any]] = {
@@ -43,15 +70,23 @@ EXAMPLE = {
         }
     },
 }
+ANSWERS: dict[int | str, dict[str, Any]] = {
+    200: {
+        "content": {
+            "application/json": {"example": EXAMPLE},
+            **{form.media_type: {} for form in (Format.CSV, Format.ARROW, Format.NETCDF)},
+        }
+    },
+    304: {"description": "The caller has it already"},
+}
+"""What part of a dataset is answered with."""
 
 
 @router.get(
     "/sweeps/{sweep_id}/data",
-    summary="Part of a dataset as JSON",
-    responses={
-        200: {"content": {"application/json": {"example": EXAMPLE}}},
-        **documented(404, 413, 422),
-    },
+    summary="Part of a dataset: JSON, CSV, Arrow or NetCDF",
+    response_class=Response,
+    responses={**ANSWERS, **documented(404, 409, 413, 422)},
 )
 def data(
     sweep_id: SweepId,
@@ -60,19 +95,60 @@ def data(
     model: ModelName = None,
     variables: VariableNames = None,
     nearest: Nearest = False,
+    format: FormatName = None,
+    limit: RowLimit = None,
+    after: RowsBefore = 0,
 ) -> Response:
     """Every further query parameter selects along a coordinate.
 
     `T=1e-3` one value, `T=1e-6:1e-4` a range with either end optional, `T=1e-6,1e-5` several.
-    NaN and infinities are null; `log10_...` variables are finite where the value underflows.
+    NaN and infinities are null in JSON, which has a mask that tells them apart; `log10_...`
+    variables are finite where the value underflows.
     """
-    ds = service.datasets.get(service.sweeps.store(sweep_id), model)
-    wanted = variables.split(",") if variables else None
+    record, store = service.sweeps.stored(sweep_id)
+    form = chosen_format(format, request.headers.get("accept", ""))
+    if not form.has_rows and (limit is not None or after):
+        raise SelectionError(f"{form} has no rows; `limit` and `after` are for table, csv, arrow")
+    headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    if record.final:
+        tag = answer_tag(store.version, form, sorted(request.query_params.multi_items()))
+        headers |= {"Cache-Control": "private, no-cache", "ETag": tag}
+        if is_known(request.headers, tag):
+            return not_modified(headers)
+    whole = service.datasets.get(store, model)
+    part = choose(whole, _names(variables), _selections(request), nearest=nearest)
+    cells = tuple(str(dim) for dim in whole["status"].dims if dim in part.dims)
+    page = Page(Table(part, cells), after, limit)
+    return _answer(form, part, page, request, headers)
+
+
+def _answer(
+    form: Format, part: xr.Dataset, page: Page, request: Request, headers: dict[str, str]
+) -> Response:
+    """Return part of a dataset in the format that was asked for."""
+    if form == Format.JSON:
+        refuse_too_many(part, MAX_VALUES)
+        return plain_json(to_plain(part.compute()), headers)  # load() would keep it
+    if form == Format.NETCDF:
+        return StreamingResponse(as_netcdf(part), headers=headers, media_type=form.media_type)
+    address = next_page(request, headers, after=page.next)
+    if form == Format.TABLE:
+        return plain_json({**columns_of(page), "next": address}, headers)
+    pieces = as_csv(page) if form == Format.CSV else as_arrow(page)
+    return StreamingResponse(pieces, headers=headers, media_type=form.media_type)
+
+
+def _names(variables: str | None) -> list[str] | None:
+    return list(dict.fromkeys(variables.split(","))) if variables else None
+
+
+def _selections(request: Request) -> dict[str, Selection]:
+    """Return what the query selects along coordinates."""
     asked = [(n, text) for n, text in request.query_params.multi_items() if n not in RESERVED]
     selections = {name: Selection.parse(text) for name, text in asked}
     if len(selections) < len(asked):
         raise SelectionError("a coordinate is given twice; write several values as T=1e-6,1e-5")
-    return plain_json(to_plain(select(ds, wanted, selections, nearest=nearest)))
+    return selections
 
 
 @router.get(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request, Response
+from fastapi import Depends, Path, Query, Request
 
 from delocal.service.settings import Service
 
@@ -22,7 +23,9 @@ Before = Annotated[
 ]
 
 
-def next_page(request: Request, response: Response, **continued: int | None) -> str | None:
+def next_page(
+    request: Request, headers: MutableMapping[str, str], **continued: int | None
+) -> str | None:
     """Return the address of the page after the one asked for, and link to it (RFC 8288).
 
     None if where it continues is not known: there is no such page.
@@ -30,5 +33,5 @@ def next_page(request: Request, response: Response, **continued: int | None) -> 
     if None in continued.values():
         return None
     address = str(request.url.include_query_params(**continued))
-    response.headers["Link"] = f'<{address}>; rel="next"'
+    headers["Link"] = f'<{address}>; rel="next"'
     return address

@@ -56,5 +56,6 @@ def list_acts(
     acts = service.audit.newest(limit, before)
     last = acts[-1].id if len(acts) == limit else None
     return AuditList(
-        acts=[AuditEntry.of(act) for act in acts], next=next_page(request, response, before=last)
+        acts=[AuditEntry.of(act) for act in acts],
+        next=next_page(request, response.headers, before=last),
     )

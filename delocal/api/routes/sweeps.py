@@ -99,7 +99,7 @@ def list_sweeps(
     last = records[-1].number if len(records) == limit else None
     return SweepList(
         sweeps=[SweepStatus.of(record, base) for record in records],
-        next=next_page(request, response, before=last),
+        next=next_page(request, response.headers, before=last),
     )
 
 
