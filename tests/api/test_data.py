@@ -278,3 +278,42 @@ def test_data_are_read_while_they_are_written(rest, service):
     assert not wrong
     assert max(seen) == part.grid.size
     assert np.isfinite(service.datasets.get(store, None).log10_kappa_sd).any()
+
+
+@pytest.mark.parametrize(
+    ("content", "model", "column"),
+    [
+        (
+            {
+                "models": ["nearly-localized"],
+                "axes": {"gamma": {"geomspace": [0.01, 1, 5]}, "eps": [0.1, 0.2]},
+                "refine": {
+                    "variable": "phase",
+                    "along": "gamma",
+                    "target": "change",
+                    "tolerance": 1e-3,
+                },
+            },
+            "nearly-localized",
+            "gamma_refined",
+        ),
+        (
+            {
+                "models": ["mott-percolation"],
+                "axes": {"d": [2, 3]},
+                "fixed": {"box": 6},
+                "sampling": {"replicas": 2},
+            },
+            "mott-percolation_replicas",
+            "replica",
+        ),
+    ],
+    ids=["search", "replicas"],
+)
+def test_searches_and_replicas_have_rows_too(rest, content, model, column):
+    sweep = wait(rest, submit(rest, content))["id"]
+    found = ask(rest, f"/v1/sweeps/{sweep}/data?model={model}&format=csv").text
+    frame = pd.read_csv(io.StringIO(found))
+    assert column in frame
+    assert (frame["status"] != 0).all()
+    assert len(frame) in (2, 4)
