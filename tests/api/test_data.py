@@ -168,6 +168,7 @@ def test_a_mistake_in_the_format_is_named(rest, url, query, status, message):
 def test_what_is_too_large_is_refused_before_it_is_read(
     rest, url, module, bound, form, monkeypatch
 ):
+    ask(rest, f"{url}?variables=status&d=2&T=1e-6&alpha=1")  # coordinates are read once
     monkeypatch.setattr(xr.Dataset, "compute", lambda *_: pytest.fail("read"))
     monkeypatch.setattr(formats.Table, "read", lambda *_: pytest.fail("read"))
     monkeypatch.setattr(module, bound, 10)
@@ -255,7 +256,7 @@ def test_a_sweep_made_anew_is_another_generation(rest, service):
 
 
 def test_data_are_read_while_they_are_written(rest, service):
-    store, sweep = held(service, block_cells=3)
+    store, sweep = held(service, block_cells=6)
     url = f"/v1/sweeps/{sweep}/data?variables=log10_kappa_sd,status"
     blocks, part = list(store.plan.parts[0].blocks), store.plan.parts[0]
     seen, wrong = [], []
