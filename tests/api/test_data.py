@@ -112,6 +112,7 @@ def assert_rows(found, expected):
 def test_a_netcdf_file_is_the_dataset(rest, url, expected):
     response = ask(rest, f"{url}?{QUERY}&format=netcdf")
     assert response.headers["Content-Type"] == "application/x-netcdf"
+    assert response.headers["Content-Disposition"].endswith('.nc"')
     with xr.open_dataset(io.BytesIO(response.content), engine="h5netcdf") as found:
         found = found.load()
     assert found.region.attrs["flag_meanings"] == expected.region.attrs["flag_meanings"]
