@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Callable, Iterable
 
@@ -157,10 +158,17 @@ def _draw_line(offers: Offers, choices: Choices) -> go.Figure:
     """Draw a spectral line with its width and with J, beyond which kinks make it."""
     figure = draw_curves(offers, choices, "Spectral line of a localized level", log=True)
     line = take(offers[0], ["width"], choices)
-    for mark, text in ((line.get("width"), "width"), (line.get("J"), "J")):
-        if mark is not None and not mark.ndim:
-            figure.add_vline(x=float(mark), line={"dash": "dot", "width": 1}, annotation_text=text)
+    for name in ("width", "J"):
+        if name in line.variables and not line[name].ndim:
+            _mark(figure, float(line[name]), name)
     return figure
+
+
+def _mark(figure: go.Figure, x: float, text: str) -> None:
+    """Draw an upright line at `x` of a logarithmic axis."""
+    figure.add_shape(x0=x, x1=x, y0=0, y1=1, yref="paper", line={"dash": "dot", "width": 1})
+    at = {"x": math.log10(x), "y": 1, "yref": "paper", "yanchor": "top", "xanchor": "left"}
+    figure.add_annotation(text=text, showarrow=False, **at)
 
 
 _ALL = (

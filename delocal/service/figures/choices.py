@@ -18,6 +18,7 @@ from delocal.service.results import Selection, select
 Datasets = Mapping[str, xr.Dataset]
 MAX_VALUES = 250_000  # numbers in one figure
 MOST_VALUES_NAMED = 6
+AXES = ("d", "alpha", "beta", "T", "W")  # are told before other parameters
 STEEP = 1.5  # decades from the smallest to the largest value: then logarithms are shown
 REPRESENTABLE = 300  # decades on either side of 1 that a number may be away
 # What a cell of these has in its variables is no value, or none yet.
@@ -245,10 +246,20 @@ def too_many_axes(offer: Offer, variable: str, choices: Choices, dims: list[str]
     )
 
 
-def settings_of(array: xr.DataArray) -> str:
-    """Return the coordinates that have one value, as ``d = 2, W = 1``."""
-    fixed = {name: values for name, values in array.coords.items() if not values.ndim}
-    return ", ".join(f"{name} = {number(values.item())}" for name, values in fixed.items())
+def settings_of(array: xr.DataArray, *others: xr.DataArray) -> str:
+    """Return the coordinates that have one value, the same in all arrays, as ``d = 2, W = 1``."""
+    fixed = {str(name): values.item() for name, values in array.coords.items() if not values.ndim}
+    shared = [
+        name
+        for name, value in fixed.items()
+        if all(name not in other.coords or _is(other[name], value) for other in others)
+    ]
+    shared.sort(key=lambda name: AXES.index(name) if name in AXES else len(AXES))
+    return ", ".join(f"{name} = {number(fixed[name])}" for name in shared)
+
+
+def _is(values: xr.DataArray, value: object) -> bool:
+    return not values.ndim and bool(values.item() == value)
 
 
 def _known(offer: Offer, choices: Choices) -> dict[str, Selection]:

@@ -15,7 +15,7 @@ from delocal.service.figures.choices import (
     take,
     too_many_axes,
 )
-from delocal.service.figures.style import dressed, title_of
+from delocal.service.figures.style import dressed, say, title_of, with_alpha
 from delocal.workers.sampling import REPLICA
 
 Array = NDArray[np.float64]
@@ -44,18 +44,18 @@ def draw_convergence(replicas: Offer, choices: Choices) -> go.Figure:
     style = choices.style
     colour, faint = style.colours[0], style.masks["cancelled"]
     figure = go.Figure()
+    band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip"}
+    fill = {"fill": "tonexty", "fillcolor": with_alpha(colour, 0.3)}
+    figure.add_scatter(x=number, y=mean - stderr, showlegend=False, **band)
+    figure.add_scatter(x=number, y=mean + stderr, name="standard error of the mean", **band, **fill)
     figure.add_scatter(
         x=number,
         y=values.values,
         mode="markers",
-        marker={"color": faint, "size": 5, "opacity": 0.6},
+        marker={"color": faint, "size": 5, "opacity": 0.8},
         name="one replica",
         hovertemplate="%{y:.6g}<extra>replica %{x}</extra>",
     )
-    band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": "error"}
-    figure.add_scatter(x=number, y=mean - stderr, showlegend=False, **band)
-    fill = {"fill": "tonexty", "fillcolor": colour, "opacity": 0.3}
-    figure.add_scatter(x=number, y=mean + stderr, name="standard error of the mean", **band, **fill)
     figure.add_scatter(
         x=number,
         y=mean,
@@ -67,6 +67,8 @@ def draw_convergence(replicas: Offer, choices: Choices) -> go.Figure:
     )
     figure.update_xaxes(title_text="number of replicas n")
     figure.update_yaxes(title_text=title_of(values))
+    if not values.size:
+        say(figure, "no replica of this cell is there yet")
     about = [settings_of(values), values.attrs.get("equation", "")]
     return dressed(figure, style, f"Convergence of {variable}, model {replicas.model}", about)
 

@@ -9,25 +9,30 @@ from typing import Any, Literal
 
 import numpy as np
 import plotly.graph_objects as go
+from numpy.typing import NDArray
 
+from delocal.physics.model import Status
 from delocal.service.figures.choices import Choices, Offer, settings_of
 from delocal.service.figures.series import Series, series_of
 from delocal.service.figures.style import (
-    BELOW,
     DASHES,
     DECADES,
     SYMBOLS,
     Style,
     coordinate_axis,
+    decade_ticks,
     dressed,
     log_ticks,
+    say,
     title_of,
     unit_of,
+    words,
 )
 
 Scale = Literal["linear", "log", "decades"]
 """Of the values: `decades` shows logarithms on a linear axis, for they underflow."""
 PREPOSITIONS = {"of", "by", "at", "in", "for", "over", "the"}
+NAMED = 3  # variables beside the axis
 FEW = 12  # points that a line alone would hide
 
 
@@ -58,8 +63,10 @@ def draw_curves(
         figure.add_scatter(name=legend.label(each), **_points(each, scale), **look)
     figure.update_xaxes(coordinate_axis(series[0].x))
     figure.update_yaxes(title_text=legend.axis, **_ticks(series, scale))
-    figure.update_layout(showlegend=len(series) > 1, legend=BELOW)
-    about = [settings_of(series[0].values), legend.source]
+    figure.update_layout(showlegend=len(series) > 1)
+    if not series[0].values.notnull().any():
+        say(figure, f"no values: {_counted(series[0].status)}")
+    about = [settings_of(*(s.values for s in series)), legend.source, legend.comment]
     return dressed(figure, choices.style, title or legend.title, about)
 
 
@@ -68,6 +75,7 @@ class Legend:
 
     def __init__(self, series: Sequence[Series]) -> None:
         self._one_variable = len({s.name for s in series}) == 1
+        self._one_subject = len({s.subject[0] for s in series}) == 1
         self._one_model = len({s.model for s in series}) == 1
         self._meaning = _shared([str(s.values.attrs.get("long_name", "")).split() for s in series])
         while self._meaning and self._meaning[-1] in PREPOSITIONS:
@@ -82,7 +90,8 @@ class Legend:
         """The title of the axis of values."""
         if self._one_variable:
             return title_of(self._first)
-        named = " ".join(self._meaning) or ", ".join(self._names)
+        more = ", ..." if len(self._names) > NAMED else ""
+        named = " ".join(self._meaning) or ", ".join(self._names[:NAMED]) + more
         return f"{named}{unit_of(self._first)}"
 
     @property
@@ -97,16 +106,28 @@ class Legend:
         """The paper, or the equation, that all series are from."""
         return ", ".join(self._source)
 
+    @property
+    def comment(self) -> str:
+        """What a reader must know, if all series are about the same."""
+        return str(self._first.attrs.get("comment", "")) if self._one_subject else ""
+
     def label(self, series: Series) -> str:
         """Return the entry of one of the series."""
-        attributes = series.values.attrs
-        words = str(attributes.get("long_name", "")).split()[len(self._meaning) :]
-        equation = str(attributes.get("equation", "")).split(", ")[len(self._source) :]
-        parts = [] if self._one_variable else [" ".join([f"{series.name}:", *words])]
-        parts += filter(None, [", ".join(equation), series.family])
+        parts = [] if self._one_variable else [self._described(series)]
+        parts += [series.family] if series.family else []
         if not self._one_model:
-            parts.append(f"model {series.model}")
+            kind = ", Monte Carlo" if series.stderr is not None else ""
+            parts.append(f"model {series.model}{kind}")
         return ", ".join(parts) or series.name
+
+    def _described(self, series: Series) -> str:
+        """Return the name of a variable with its meaning, which in a family would be repeated."""
+        if series.family:
+            return series.name
+        attributes = series.values.attrs
+        meaning = str(attributes.get("long_name", "")).split()[len(self._meaning) :]
+        source = str(attributes.get("equation", "")).split(", ")[len(self._source) :]
+        return ", ".join(filter(None, [" ".join([f"{series.name}:", *meaning]), *source]))
 
 
 def _shared(lists: Sequence[list[str]]) -> list[str]:
@@ -133,7 +154,7 @@ def _looks(series: Sequence[Series], style: Style) -> list[dict[str, Any]]:
         place = subjects.index(s.subject)
         colour = style.colour(place, len(subjects), ordered=bool(s.family))
         symbol = SYMBOLS[models.index(s.model) % len(SYMBOLS)]
-        symbols = np.where(s.converged, symbol, f"{symbol}-open")
+        symbols = np.where(s.status == Status.NOT_CONVERGED, f"{symbol}-open", symbol)
         marker = {"color": colour, "size": 8 if s.stderr is not None else 5, "symbol": symbols}
         if s.stderr is not None:
             looks.append({"mode": "markers", "marker": marker})
@@ -160,9 +181,15 @@ def _points(series: Series, scale: Scale) -> dict[str, Any]:
     return {**arrays, "hovertemplate": f"{shown}<extra>%{{fullData.name}}</extra>"}
 
 
+def _counted(status: NDArray[np.int8]) -> str:
+    """Return how many cells there are of each status."""
+    found = zip(*np.unique(status, return_counts=True), strict=True)
+    return ", ".join(f"{count} {words(Status(code).label)}" for code, count in found)
+
+
 def _ticks(series: Sequence[Series], scale: Scale) -> dict[str, Any]:
     if scale == "decades":
-        return DECADES
+        return {**DECADES, **decade_ticks(np.concatenate([s.decades for s in series]))}
     if scale == "log":
         return log_ticks(np.concatenate([s.values.values.astype(float) for s in series]))
     return {}

@@ -9,7 +9,7 @@ import numpy as np
 import plotly.graph_objects as go
 from numpy.typing import ArrayLike, NDArray
 
-from delocal.service.figures.style import BELOW, words
+from delocal.service.figures.style import words
 
 
 def category_map(
@@ -63,7 +63,7 @@ def swatch(name: str, colour: str) -> go.Scatter:
 
 
 def stacked(maps: Mapping[str, Sequence[Any]], swatches: Mapping[str, str]) -> go.Figure:
-    """Return a figure that shows the first of the maps, with a slider if there are more.
+    """Return a figure that shows the first map with numbers, with a slider if there are more.
 
     Parameters
     ----------
@@ -73,15 +73,18 @@ def stacked(maps: Mapping[str, Sequence[Any]], swatches: Mapping[str, str]) -> g
         Colours in the legend by name.
     """
     owners = [place for place, traces in maps.items() for _ in traces]
-    first = next(iter(maps))
+    filled = (place for place, traces in maps.items() if any(t.coloraxis for t in traces[:1]))
+    first = next(filled, owners[0])
     figure = go.Figure([trace for traces in maps.values() for trace in traces])
     for trace, owner in zip(figure.data, owners, strict=True):
         trace.visible = owner == first
     figure.add_traces([swatch(name, colour) for name, colour in swatches.items()])
-    figure.update_layout(showlegend=bool(swatches), legend=BELOW)
+    figure.update_layout(showlegend=bool(swatches))
     if len(maps) > 1:
         steps = [_step(place, owners, len(swatches)) for place in maps]
-        figure.update_layout(sliders=[{"steps": steps, "pad": {"t": 90 if swatches else 60}}])
+        pad = {"t": 110 if swatches else 60}
+        slider = {"steps": steps, "active": list(maps).index(first), "pad": pad}
+        figure.update_layout(sliders=[slider])
     return figure
 
 

@@ -35,6 +35,7 @@ from delocal.service.figures.style import (
     DECADES,
     NO_VALUE,
     coordinate_axis,
+    decade_ticks,
     dressed,
     number,
     title_of,
@@ -47,11 +48,16 @@ OPEN = -1  # code of a cell that has a number
 MASKS = {MASK + status: status.label for status in Status} | {MASK + Status.DONE: NO_VALUE}
 
 
-def draw_map(offer: Offer, choices: Choices) -> go.Figure:
+def draw_map(offer: Offer, choices: Choices, *, log: bool | None = None) -> go.Figure:
     """Return the map of the first variable of an offer over `x` and `y`.
 
     A positive variable that spans decades is coloured by its logarithm, a flag by its meanings. A
     cell without a value has the colour of its status; further axes are on a slider.
+
+    Parameters
+    ----------
+    log
+        Whether logarithms are coloured; None lets the values decide.
 
     Raises
     ------
@@ -65,7 +71,7 @@ def draw_map(offer: Offer, choices: Choices) -> go.Figure:
     moved = _moved(offer, variable, choices, (x, y))
     part = take(offer, [variable], choices)
     array = part[variable]
-    shown = Shown.of(part, array, choices)
+    shown = Shown.of(part, array, choices, log)
     figure = stacked(
         {place: list(shown.traces(cells, x, y)) for place, cells in _panels(shown.cells, moved)},
         shown.swatches,
@@ -74,7 +80,7 @@ def draw_map(offer: Offer, choices: Choices) -> go.Figure:
     figure.update_yaxes(coordinate_axis(part[y]))
     figure.update_layout(coloraxis=shown.colour_axis)
     title = str(array.attrs.get("long_name", variable))
-    about = [settings_of(array), array.attrs.get("equation", "")]
+    about = [settings_of(array), *(array.attrs.get(key, "") for key in ("equation", "comment"))]
     return dressed(figure, choices.style, title[:1].upper() + title[1:], about)
 
 
@@ -102,18 +108,19 @@ class Shown:
     colours: Mapping[str, str]
 
     @classmethod
-    def of(cls, part: xr.Dataset, array: xr.DataArray, choices: Choices) -> Shown:
+    def of(cls, part: xr.Dataset, array: xr.DataArray, choices: Choices, log: bool | None) -> Shown:
         """Return what is shown of a variable."""
         flags, status = flags_of(array), status_of(part, array)
         decades = decades_of(part, str(array.name))
-        in_decades = not flags and is_logarithmic(array.values, decades.values)
+        steep = is_logarithmic(array.values, decades.values) if log is None else log
+        in_decades = steep and not flags
         z = decades if in_decades else array
         there = has_value(part, array) & np.isfinite(z)
         code = (array if flags else xr.full_like(array, OPEN)).astype(np.int16)
         cells = xr.Dataset(
             {
                 "z": z.where(there & (not flags)),
-                "code": code.where(there, MASK + status),
+                "code": code.where(there, MASK + status.astype(np.int16)),
                 "late": there & (status == Status.NOT_CONVERGED),
             }
         )
@@ -131,7 +138,9 @@ class Shown:
     def colour_axis(self) -> dict[str, Any]:
         """The bar beside the map: the range of all maps, and what is coloured."""
         bar = {"title": {"text": title_of(self.array), "side": "right"}}
-        return {"colorbar": {**bar, **DECADES} if self.in_decades else bar}
+        if not self.in_decades:
+            return {"colorbar": bar}
+        return {"colorbar": {**bar, **DECADES, **decade_ticks(self.cells.z.values)}}
 
     def traces(self, cells: xr.Dataset, x: str, y: str) -> Iterator[Any]:
         """Yield the traces of one map: numbers, categories, marks of what is not converged."""

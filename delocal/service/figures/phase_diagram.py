@@ -21,7 +21,7 @@ from delocal.service.figures.choices import (
     too_many_axes,
 )
 from delocal.service.figures.layers import category_map
-from delocal.service.figures.style import BELOW, PALETTE, Style, dressed, style_of, words
+from delocal.service.figures.style import PALETTE, Style, dressed, style_of, with_alpha, words
 
 REGIONS = {
     Region.OUT_OF_DOMAIN: "#DDDDDD",
@@ -58,11 +58,24 @@ def phase_diagram(
         ``light`` or ``dark``.
     """
     middles = (np.arange(points) + 0.5) / points
-    alpha, beta = d * (0.5 + 4 * middles), d * (0.5 + 2 * middles)
+    ends = _ends(d, cells)
+    alpha, beta = (low + (high - low) * middles for low, high in ends)
     figure = _regions(alpha, beta, region(d, alpha, beta[:, np.newaxis]), NAMES, d, theme)
+    figure.update_layout(xaxis_range=ends[0], yaxis_range=ends[1])
     if cells is not None:
         _mark_cells(figure, cells, style_of(theme))
     return figure
+
+
+def _ends(d: float, cells: xr.Dataset | None) -> list[tuple[float, float]]:
+    """Return the ends of both axes: all regions are between them, and all cells with a margin."""
+    ends = {"alpha": (0.5 * d, 4.5 * d), "beta": (0.5 * d, 2.5 * d)}
+    if cells is None:
+        return list(ends.values())
+    return [
+        (min(low, 0.95 * float(cells[axis].min())), max(high, 1.05 * float(cells[axis].max())))
+        for axis, (low, high) in ends.items()
+    ]
 
 
 def region_map(ds: xr.Dataset, *, theme: str = "light") -> go.Figure:
@@ -102,7 +115,7 @@ def _regions(
     hover = "alpha %{x:.3g}, beta %{y:.3g}: %{text}"
     drawn = category_map(alpha, beta, codes, names, colours, hover)
     figure = go.Figure(drawn.update(opacity=OPACITY[theme]))
-    label_regions(figure, alpha, beta, codes, names)
+    label_regions(figure, alpha, beta, codes, names, style)
     figure.update_layout(
         xaxis={"title": "alpha, range of the hopping t/r<sup>alpha</sup>", "showgrid": False},
         yaxis={"title": "beta, range of the interaction V/r<sup>beta</sup>", "showgrid": False},
@@ -117,13 +130,16 @@ def label_regions(
     y: NDArray[np.float64],
     codes: NDArray[Any],
     names: Mapping[int, str],
+    style: Style,
 ) -> None:
     """Write the name of each region of a map where it is widest; borders have no name."""
     for code in set(np.unique(codes).tolist()) & set(REGIONS):
         rows, columns = np.nonzero(codes == code)
         row = rows[np.argsort(rows, kind="stable")[rows.size // 2]]
         column = int(np.median(columns[rows == row]))
-        figure.add_annotation(x=x[column], y=y[row], text=words(names[code]), showarrow=False)
+        text = words(names[code])
+        behind = with_alpha(style.paper, 0.5)
+        figure.add_annotation(x=x[column], y=y[row], text=text, showarrow=False, bgcolor=behind)
 
 
 def _mark_cells(figure: go.Figure, cells: xr.Dataset, style: Style) -> None:
@@ -147,7 +163,7 @@ def _mark_cells(figure: go.Figure, cells: xr.Dataset, style: Style) -> None:
             figure.add_scatter(
                 x=x, y=y, mode="markers", marker={**marker, "size": size}, name=f"cells {name}"
             )
-    figure.update_layout(showlegend=True, legend=BELOW)
+    figure.update_layout(showlegend=True)
 
 
 def _ranges(cells: xr.Dataset) -> set[Any]:

@@ -9,7 +9,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from delocal.physics.model import Status
 from delocal.service.errors import SelectionError
 from delocal.service.figures.choices import (
     REPRESENTABLE,
@@ -48,8 +47,8 @@ class Series:
         Decimal logarithms of the values, which exist where these underflow.
     stderr
         Standard errors of a Monte Carlo estimate.
-    converged
-        Whether each value is all that was asked for.
+    status
+        What became of each cell.
     family
         The value of the second axis, as ``W = 1``; empty without one.
     """
@@ -59,7 +58,7 @@ class Series:
     values: xr.DataArray
     decades: NDArray[np.float64]
     stderr: NDArray[np.float64] | None
-    converged: NDArray[np.bool_]
+    status: NDArray[np.int8]
     family: str = ""
 
     @property
@@ -90,7 +89,7 @@ class Series:
 
 
 def series_of(offers: Sequence[Offer], choices: Choices) -> list[Series]:
-    """Return all series over ``choices.x``.
+    """Return all series over ``choices.x`` that have a value, or one that has none.
 
     Raises
     ------
@@ -112,7 +111,7 @@ def series_of(offers: Sequence[Offer], choices: Choices) -> list[Series]:
             f"several variables, each with several values of {choices.y}, are too much for one "
             "figure; give one variable, or a sel"
         )
-    return found
+    return [s for s in found if s.values.notnull().any()] or found[:1]
 
 
 def _of_variable(offer: Offer, variable: str, choices: Choices) -> Iterator[Series]:
@@ -163,6 +162,6 @@ def _series(model: str, part: xr.Dataset, variable: str, x: str, family: str = "
         array.where(there),
         decades_of(part, variable).where(there).values,
         None if stderr is None else stderr.where(there).values,
-        (status_of(part, array) != Status.NOT_CONVERGED).values,
+        status_of(part, array).values,
         family,
     )

@@ -20,12 +20,18 @@ Theme = Literal["light", "dark"]
 THEMES: tuple[Theme, ...] = ("light", "dark")
 # Okabe and Ito: told apart by every kind of colour vision.
 PALETTE = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
+MORE = ("#999933", "#AA4499", "#44AA99", "#BB5566", "#6699CC")
+"""For the flags of a map with more meanings than lines ever are."""
 DASHES = ("solid", "dash", "dot", "dashdot", "longdash", "longdashdot", "8px,3px,2px,3px,2px,3px")
 SYMBOLS = ("circle", "square", "diamond", "triangle-up", "cross", "x", "star")
 COLOUR_SCALE = "Viridis"
 BELOW = {"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0}
 """Where the legend is."""
+SUBTITLE = 120  # characters of a line below the title
+LINE = 44  # characters of a line beside an axis
 TICKS = 8  # labels on an axis of many decades
+STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # decades between labels
+FEW_DECADES = 2  # below, 2 and 5 have labels too
 DECADES = {"tickprefix": "10<sup>", "ticksuffix": "</sup>"}
 """Of an axis that shows logarithms, because the numbers themselves underflow."""
 
@@ -62,6 +68,7 @@ class Style:
             "showline": True,
             "mirror": True,
             "ticks": "outside",
+            "exponentformat": "power",
             "tickcolor": self.ink,
             "zeroline": False,
             "title": {"standoff": 12},
@@ -75,8 +82,11 @@ class Style:
                 "font": {"color": self.ink, "size": 14},
                 "title": {"x": 0.02, "xanchor": "left", "subtitle": {"font": {"size": 12}}},
                 "hoverlabel": {"bgcolor": self.paper, "font": {"color": self.ink}},
-                "legend": {"itemsizing": "constant", "bgcolor": "rgba(0,0,0,0)"},
-                "coloraxis": {"colorscale": COLOUR_SCALE, "colorbar": {"outlinewidth": 0}},
+                "legend": {**BELOW, "itemsizing": "constant", "bgcolor": "rgba(0,0,0,0)"},
+                "coloraxis": {
+                    "colorscale": COLOUR_SCALE,
+                    "colorbar": {"outlinewidth": 0, "exponentformat": "power"},
+                },
                 "xaxis": axis,
                 "yaxis": axis,
             }
@@ -92,7 +102,7 @@ class Style:
 
     def categories(self, names: Iterable[str]) -> dict[str, str]:
         """Return the colour of each name, its own if it is that of a mask."""
-        others = itertools.cycle(self.colours)
+        others = itertools.cycle((*self.colours, *MORE))
         return {name: self.masks.get(name.lower()) or next(others) for name in names}
 
 
@@ -105,15 +115,15 @@ STYLES: dict[str, Style] = {
         colours=(*PALETTE[:6], PALETTE[7]),
         families=(0.0, 0.85),
         masks={
-            "not_computed": "#EEF0F2",
-            "outside_domain": "#B4BAC2",
-            "out_of_domain": "#B4BAC2",
-            "none": "#B4BAC2",
+            "not_computed": "#F1F3F5",
+            "outside_domain": "#A7AFB9",
+            "out_of_domain": "#A7AFB9",
+            "none": "#A7AFB9",
             "not_converged": "#CC79A7",
             "failed": "#D55E00",
-            "cancelled": "#868E98",
-            "excluded": "#D3D8DD",
-            NO_VALUE: "#9FA7B0",
+            "cancelled": "#7C8590",
+            "excluded": "#DDE1E6",
+            NO_VALUE: "#C6CCD3",
         },
     ),
     "dark": Style(
@@ -124,14 +134,14 @@ STYLES: dict[str, Style] = {
         families=(0.2, 1.0),
         masks={
             "not_computed": "#20262D",
-            "outside_domain": "#5B646F",
+            "outside_domain": "#5A636E",
             "out_of_domain": "#5B646F",
             "none": "#5B646F",
             "not_converged": "#D98CB8",
             "failed": "#F0743E",
             "cancelled": "#858E99",
-            "excluded": "#3B434D",
-            NO_VALUE: "#6E7883",
+            "excluded": "#2F363F",
+            NO_VALUE: "#444D58",
         },
     ),
 }
@@ -144,7 +154,7 @@ def style_of(theme: str) -> Style:
 
 def dressed(figure: go.Figure, style: Style, title: str, about: Iterable[str] = ()) -> go.Figure:
     """Give a figure its template and a title, with what is known about it below."""
-    lines = textwrap.wrap("; ".join(filter(None, about)), 110)
+    lines = textwrap.wrap("; ".join(filter(None, about)), SUBTITLE)
     text: dict[str, Any] = {"text": title}
     if lines:
         text["subtitle"] = {"text": "<br>".join(lines)}
@@ -152,8 +162,8 @@ def dressed(figure: go.Figure, style: Style, title: str, about: Iterable[str] = 
     return figure.update_layout(template=style.template, title=text, margin=margin)
 
 
-def title_of(array: xr.DataArray, *, equation: bool = False) -> str:
-    """Return what an axis is called: meaning, name, unit and, in a second line, the equation.
+def title_of(array: xr.DataArray) -> str:
+    """Return what an axis is called: meaning, name and unit.
 
     Examples
     --------
@@ -161,11 +171,10 @@ def title_of(array: xr.DataArray, *, equation: bool = False) -> str:
     >>> title_of(T)
     'temperature T (energy)'
     """
-    long_name = str(array.attrs.get("long_name", ""))
-    named = f"{long_name} {array.name}" if long_name != array.name else str(array.name)
-    text = f"{named.strip()}{unit_of(array)}"
-    source = array.attrs.get("equation", "") if equation else ""
-    return f"{text}<br><sup>{source}</sup>" if source else text
+    long_name, name = str(array.attrs.get("long_name", "")), str(array.name)
+    named = long_name if re.search(rf"\b{re.escape(name)}\b", long_name) else f"{long_name} {name}"
+    lines = textwrap.wrap(named.strip(), LINE)
+    return f"{'<br>'.join(map(_powers, lines))}{unit_of(array)}"
 
 
 def unit_of(array: xr.DataArray) -> str:
@@ -177,9 +186,7 @@ def unit_of(array: xr.DataArray) -> str:
     ' (energy length<sup>2-d</sup>)'
     """
     units = str(array.attrs.get("units", "1"))
-    if units == "1":
-        return ""
-    return f" ({re.sub(r'[*][*](?:[(]([^()]*)[)]|(-?[0-9A-Za-z]+))', _raised, units)})"
+    return "" if units == "1" else f" ({_powers(units)})"
 
 
 def coordinate_axis(values: xr.DataArray) -> dict[str, Any]:
@@ -187,20 +194,46 @@ def coordinate_axis(values: xr.DataArray) -> dict[str, Any]:
     axis: dict[str, Any] = {"title": {"text": title_of(values)}}
     if values.dtype.kind not in "fi":
         return {**axis, "type": "category"}
-    spans_decades = values.min() > 0 and values.max() >= 10 * values.min()
-    return {**axis, **log_ticks(values.values)} if spans_decades else axis
+    return {**axis, **log_ticks(values.values)} if is_geometric(values.values) else axis
 
 
 def log_ticks(values: NDArray[Any]) -> dict[str, Any]:
     """Return a logarithmic axis with powers of ten as its labels."""
     positive = values[np.isfinite(values) & (values > 0)]
-    axis = {"type": "log", "exponentformat": "power", "showexponent": "all"}
     if not positive.size:
-        return axis
-    decades = math.log10(positive.max()) - math.log10(positive.min())
-    if decades < 1:
-        return axis
-    return {**axis, "dtick": max(1, math.ceil(decades / TICKS)), "minor": {"ticks": "outside"}}
+        return {"type": "log"}
+    decades = np.log10(positive)
+    return {
+        "type": "log",
+        "minor": {"ticks": "outside"},
+        **(decade_ticks(decades) if np.ptp(decades) >= FEW_DECADES else {}),
+    }
+
+
+def decade_ticks(decades: NDArray[np.float64]) -> dict[str, Any]:
+    """Return where the labels of some decades are: at powers of ten, few enough to be read."""
+    span = np.ptp(decades[np.isfinite(decades)])
+    return {"dtick": next((step for step in STEPS if span <= TICKS * step), STEPS[-1])}
+
+
+def is_geometric(values: NDArray[Any]) -> bool:
+    """Whether positive values span a decade and are spaced rather by ratio than by difference.
+
+    Examples
+    --------
+    >>> is_geometric(np.geomspace(1, 100, 9)), is_geometric(np.linspace(1, 100, 9))
+    (True, False)
+    """
+    low, middle, high = np.quantile(values, [0, 0.5, 1])
+    if low <= 0 or high < 10 * low:
+        return False
+    return bool(abs(math.log(middle**2 / (low * high))) <= abs(math.log(2 * middle / (low + high))))
+
+
+def say(figure: go.Figure, text: str) -> go.Figure:
+    """Write in the middle of a figure why it is empty."""
+    middle = {"x": 0.5, "y": 0.5, "xref": "paper", "yref": "paper", "showarrow": False}
+    return figure.add_annotation(text=text, font={"size": 18}, **middle)
 
 
 def number(value: Any) -> str:
@@ -213,11 +246,26 @@ def words(name: str) -> str:
 
     Examples
     --------
-    >>> words("OUT_OF_DOMAIN"), words("not_computed"), words("IIa")
-    ('out of domain', 'not computed', 'IIa')
+    >>> words("OUT_OF_DOMAIN"), words("BORDER_IIc_III"), words("MBL")
+    ('out of domain', 'border IIc III', 'MBL')
     """
-    return name.replace("_", " ").lower() if "_" in name else name
+    return " ".join(map(_word, name.split("_"))) if "_" in name else name
+
+
+def with_alpha(colour: str, alpha: float) -> str:
+    """Return a colour such as ``#0072B2`` that lets through what is behind it."""
+    red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+    return f"rgba({red},{green},{blue},{alpha:g})"
+
+
+def _powers(text: str) -> str:
+    """Raise what stands behind ``**``."""
+    return re.sub(r"[*][*](?:[(]([^()]*)[)]|(-?[0-9A-Za-z]+))", _raised, text)
 
 
 def _raised(power: re.Match[str]) -> str:
     return f"<sup>{power[1] or power[2]}</sup>"
+
+
+def _word(word: str) -> str:
+    return word if re.fullmatch("[IVX]+[abc]?", word) else word.lower()
