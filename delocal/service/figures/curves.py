@@ -22,6 +22,7 @@ from delocal.service.figures.style import (
     coordinate_axis,
     decade_ticks,
     dressed,
+    in_lines,
     log_ticks,
     say,
     title_of,
@@ -92,7 +93,7 @@ class Legend:
             return title_of(self._first)
         more = ", ..." if len(self._names) > NAMED else ""
         named = " ".join(self._meaning) or ", ".join(self._names[:NAMED]) + more
-        return f"{named}{unit_of(self._first)}"
+        return f"{in_lines(named)}{unit_of(self._first)}"
 
     @property
     def title(self) -> str:

@@ -37,7 +37,7 @@ def draw_exponents(offer: Offer, choices: Choices) -> go.Figure:
         choices = replace(choices, x=PLANE[0], y=PLANE[1])
     choices = replace(choices, sel={WRT: Selection(("T",), drop=True), **choices.sel})
     exponent = replace(offer, variables=(f"{variable}{EXPONENT}",))
-    figure = draw_map(exponent, choices, log=False)
+    figure = draw_map(exponent, choices)
     coloured = [
         trace.z.ravel() for trace in figure.data if trace.type == "heatmap" and trace.coloraxis
     ]

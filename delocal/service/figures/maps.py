@@ -32,10 +32,10 @@ from delocal.service.figures.choices import (
 )
 from delocal.service.figures.layers import category_map, stacked
 from delocal.service.figures.style import (
-    DECADES,
     NO_VALUE,
+    UPRIGHT,
+    bar_ticks,
     coordinate_axis,
-    decade_ticks,
     dressed,
     number,
     title_of,
@@ -48,16 +48,11 @@ OPEN = -1  # code of a cell that has a number
 MASKS = {MASK + status: status.label for status in Status} | {MASK + Status.DONE: NO_VALUE}
 
 
-def draw_map(offer: Offer, choices: Choices, *, log: bool | None = None) -> go.Figure:
+def draw_map(offer: Offer, choices: Choices) -> go.Figure:
     """Return the map of the first variable of an offer over `x` and `y`.
 
     A positive variable that spans decades is coloured by its logarithm, a flag by its meanings. A
     cell without a value has the colour of its status; further axes are on a slider.
-
-    Parameters
-    ----------
-    log
-        Whether logarithms are coloured; None lets the values decide.
 
     Raises
     ------
@@ -71,13 +66,13 @@ def draw_map(offer: Offer, choices: Choices, *, log: bool | None = None) -> go.F
     moved = _moved(offer, variable, choices, (x, y))
     part = take(offer, [variable], choices)
     array = part[variable]
-    shown = Shown.of(part, array, choices, log)
+    shown = Shown.of(part, array, choices)
     figure = stacked(
         {place: list(shown.traces(cells, x, y)) for place, cells in _panels(shown.cells, moved)},
         shown.swatches,
     )
     figure.update_xaxes(coordinate_axis(part[x]))
-    figure.update_yaxes(coordinate_axis(part[y]))
+    figure.update_yaxes(coordinate_axis(part[y], UPRIGHT))
     figure.update_layout(coloraxis=shown.colour_axis)
     title = str(array.attrs.get("long_name", variable))
     about = [settings_of(array), *(array.attrs.get(key, "") for key in ("equation", "comment"))]
@@ -108,12 +103,11 @@ class Shown:
     colours: Mapping[str, str]
 
     @classmethod
-    def of(cls, part: xr.Dataset, array: xr.DataArray, choices: Choices, log: bool | None) -> Shown:
+    def of(cls, part: xr.Dataset, array: xr.DataArray, choices: Choices) -> Shown:
         """Return what is shown of a variable."""
         flags, status = flags_of(array), status_of(part, array)
         decades = decades_of(part, str(array.name))
-        steep = is_logarithmic(array.values, decades.values) if log is None else log
-        in_decades = steep and not flags
+        in_decades = not flags and is_logarithmic(array.values, decades.values)
         z = decades if in_decades else array
         there = has_value(part, array) & np.isfinite(z)
         code = (array if flags else xr.full_like(array, OPEN)).astype(np.int16)
@@ -140,7 +134,7 @@ class Shown:
         bar = {"title": {"text": title_of(self.array), "side": "right"}}
         if not self.in_decades:
             return {"colorbar": bar}
-        return {"colorbar": {**bar, **DECADES, **decade_ticks(self.cells.z.values)}}
+        return {"colorbar": {**bar, **bar_ticks(self.cells.z.values)}}
 
     def traces(self, cells: xr.Dataset, x: str, y: str) -> Iterator[Any]:
         """Yield the traces of one map: numbers, categories, marks of what is not converged."""
@@ -148,8 +142,8 @@ class Shown:
         where = {"x": cells[x].values, "y": cells[y].values}
         place = f"{x} = %{{x}}<br>{y} = %{{y}}<br>"
         if cells.z.notnull().any():
-            power = "10^" if self.in_decades else ""
-            shown = f"{place}{self.array.name} = {power}%{{z:.5g}}<extra></extra>"
+            value = "10^%{z:.5g}" if self.in_decades else "%{z:.5g}"
+            shown = f"{place}{self.array.name} = {value}<extra></extra>"
             numbers = {"z": cells.z.values, "coloraxis": "coloraxis", "hoverongaps": False}
             yield go.Heatmap(**where, **numbers, hovertemplate=shown)
         if self.names:

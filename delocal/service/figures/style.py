@@ -28,9 +28,11 @@ COLOUR_SCALE = "Viridis"
 BELOW = {"orientation": "h", "y": -0.2, "yanchor": "top", "x": 0}
 """Where the legend is."""
 SUBTITLE = 120  # characters of a line below the title
-LINE = 44  # characters of a line beside an axis
+UPRIGHT = 44  # characters of a line beside the axis of y
+LEVEL = 90  # and below that of x
 TICKS = 8  # labels on an axis of many decades
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000)  # decades between labels
+SHORT_BAR = 3  # decades of a bar whose labels are numbers
 FEW_DECADES = 2  # below, 2 and 5 have labels too
 DECADES = {"tickprefix": "10<sup>", "ticksuffix": "</sup>"}
 """Of an axis that shows logarithms, because the numbers themselves underflow."""
@@ -162,8 +164,8 @@ def dressed(figure: go.Figure, style: Style, title: str, about: Iterable[str] = 
     return figure.update_layout(template=style.template, title=text, margin=margin)
 
 
-def title_of(array: xr.DataArray) -> str:
-    """Return what an axis is called: meaning, name and unit.
+def title_of(array: xr.DataArray, width: int = UPRIGHT) -> str:
+    """Return what an axis is called: meaning, name and unit, in lines of a width.
 
     Examples
     --------
@@ -173,8 +175,12 @@ def title_of(array: xr.DataArray) -> str:
     """
     long_name, name = str(array.attrs.get("long_name", "")), str(array.name)
     named = long_name if re.search(rf"\b{re.escape(name)}\b", long_name) else f"{long_name} {name}"
-    lines = textwrap.wrap(named.strip(), LINE)
-    return f"{'<br>'.join(map(_powers, lines))}{unit_of(array)}"
+    return f"{in_lines(named.strip(), width)}{unit_of(array)}"
+
+
+def in_lines(text: str, width: int = UPRIGHT) -> str:
+    """Return a text in lines of so many characters, with its powers raised."""
+    return "<br>".join(map(_powers, textwrap.wrap(text, width)))
 
 
 def unit_of(array: xr.DataArray) -> str:
@@ -189,9 +195,9 @@ def unit_of(array: xr.DataArray) -> str:
     return "" if units == "1" else f" ({_powers(units)})"
 
 
-def coordinate_axis(values: xr.DataArray) -> dict[str, Any]:
-    """Return the axis of a coordinate, logarithmic where it is positive and spans decades."""
-    axis: dict[str, Any] = {"title": {"text": title_of(values)}}
+def coordinate_axis(values: xr.DataArray, width: int = LEVEL) -> dict[str, Any]:
+    """Return the axis of a coordinate, logarithmic where its values are spaced by ratio."""
+    axis: dict[str, Any] = {"title": {"text": title_of(values, width)}}
     if values.dtype.kind not in "fi":
         return {**axis, "type": "category"}
     return {**axis, **log_ticks(values.values)} if is_geometric(values.values) else axis
@@ -211,9 +217,19 @@ def log_ticks(values: NDArray[Any]) -> dict[str, Any]:
 
 
 def decade_ticks(decades: NDArray[np.float64]) -> dict[str, Any]:
-    """Return where the labels of some decades are: at powers of ten, few enough to be read."""
+    """Return where labels are on a logarithmic axis: at powers of ten, few enough to be read."""
     span = np.ptp(decades[np.isfinite(decades)])
     return {"dtick": next((step for step in STEPS if span <= TICKS * step), STEPS[-1])}
+
+
+def bar_ticks(decades: NDArray[np.float64]) -> dict[str, Any]:
+    """Return the labels of a bar of logarithms: powers of ten, and 2 and 5 if these are few."""
+    finite = decades[np.isfinite(decades)]
+    if not finite.size or np.ptp(finite) > SHORT_BAR:
+        return {**DECADES, **decade_ticks(decades)}
+    powers = range(math.floor(finite.min()), math.ceil(finite.max()) + 1)
+    labels = [digit * 10.0**power for power in powers for digit in (1, 2, 5)]
+    return {"tickvals": np.log10(labels).tolist(), "ticktext": [number(label) for label in labels]}
 
 
 def is_geometric(values: NDArray[Any]) -> bool:
