@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from delocal.physics.model import Status
 from delocal.service.errors import SelectionError, did_you_mean
 from delocal.service.figures.style import STYLES, Style, Theme, number
-from delocal.service.results import Selection, select
+from delocal.service.results import Selection, choose, refuse_too_many
 
 Datasets = Mapping[str, xr.Dataset]
 MAX_VALUES = 250_000  # numbers in one figure
@@ -124,7 +124,7 @@ def axes_of(ds: xr.Dataset, variables: Iterable[str]) -> tuple[str, ...]:
 
 
 def take(
-    offer: Offer, names: Iterable[str], choices: Choices, *, max_values: int = MAX_VALUES
+    offer: Offer, names: Iterable[str], choices: Choices, *, max_values: int | None = None
 ) -> xr.Dataset:
     """Return variables, the companions of each, and `status`, where `sel` says, in memory.
 
@@ -147,9 +147,9 @@ def take(
     ]
     if "status" in ds:
         wanted.append("status")
-    wanted = list(dict.fromkeys(wanted))
-    here = _known(offer, choices)
-    return select(ds, wanted, here, nearest=choices.nearest, max_values=max_values).squeeze()
+    chosen = _chosen(offer, list(dict.fromkeys(wanted)), choices)
+    refuse_too_many(chosen, max_values or MAX_VALUES)
+    return chosen.compute().squeeze()
 
 
 def decades_of(part: xr.Dataset, variable: str) -> xr.DataArray:
@@ -207,8 +207,7 @@ def open_axes(offer: Offer, variable: str, choices: Choices, used: Iterable[str]
 
 def coordinates(offer: Offer, choices: Choices) -> xr.Dataset:
     """Return the coordinates of what `sel` leaves, and nothing else."""
-    bare = offer.ds.drop_vars(list(offer.ds.data_vars))
-    return select(bare, None, _known(offer, choices), nearest=choices.nearest).squeeze()
+    return _chosen(offer, [], choices).squeeze()
 
 
 def coordinate_of(data: xr.Dataset | xr.DataArray, dim: str) -> str:
@@ -232,7 +231,9 @@ def does_not_vary(offer: Offer, variable: str, name: str, free: Iterable[str]) -
     )
 
 
-def too_many_axes(offer: Offer, variable: str, choices: Choices, dims: list[str]) -> SelectionError:
+def too_many_axes(
+    offer: Offer, variable: str, choices: Choices, dims: Iterable[str], advice: str = ""
+) -> SelectionError:
     """Return the error that says which `sel` a figure still needs."""
     left = coordinates(offer, choices)
     needed = []
@@ -242,7 +243,8 @@ def too_many_axes(offer: Offer, variable: str, choices: Choices, dims: list[str]
         more = ", ..." if values.size > MOST_VALUES_NAMED else ""
         needed.append(f"sel={name}=VALUE with one of {shown}{more}")
     return SelectionError(
-        f"{variable} of {offer.model} has more axes than this figure; add {', and '.join(needed)}"
+        f"{variable} of {offer.model} has more axes than this figure; "
+        f"add {' and '.join(needed)}{advice}"
     )
 
 
@@ -262,8 +264,11 @@ def _is(values: xr.DataArray, value: object) -> bool:
     return not values.ndim and bool(values.item() == value)
 
 
-def _known(offer: Offer, choices: Choices) -> dict[str, Selection]:
-    return {name: chosen for name, chosen in choices.sel.items() if name in offer.ds.coords}
+def _chosen(offer: Offer, names: list[str], choices: Choices) -> xr.Dataset:
+    """Return variables, and all coordinates, where `sel` says; reads no variable."""
+    ds = offer.ds.drop_vars([name for name in offer.ds.data_vars if name not in names])
+    here = {name: chosen for name, chosen in choices.sel.items() if name in ds.coords}
+    return choose(ds, None, here, nearest=choices.nearest)
 
 
 def _selections(sel: Mapping[str, Any] | Iterable[str]) -> dict[str, Selection]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
@@ -55,7 +54,6 @@ def draw_curves(
     SelectionError
         An axis is left open, units differ, or there are too many lines.
     """
-    choices = replace(choices, x=choices.x or offers[0].axes[0])
     series = series_of(offers, choices)
     scale = _scale(series, log)
     legend = Legend(series)

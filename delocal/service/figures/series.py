@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import xarray as xr
@@ -69,7 +69,7 @@ class Series:
     @property
     def subject(self) -> tuple[str, str]:
         """What it is about: an estimate and its exact mean are about the same."""
-        return self.name.removesuffix(EXACT), self.family
+        return _subject(self.name), self.family
 
     @property
     def underflows(self) -> bool:
@@ -89,34 +89,42 @@ class Series:
 
 
 def series_of(offers: Sequence[Offer], choices: Choices) -> list[Series]:
-    """Return all series over ``choices.x`` that have a value, or one that has none.
+    """Return all series over `x` that have a value, or one that has none.
+
+    Where no `x` is chosen it is the first axis that `sel` leaves.
 
     Raises
     ------
     SelectionError
         An axis is left open, units differ, or there are too many lines.
     """
-    assert choices.x is not None
     chosen = [(offer, variable) for offer in offers for variable in offer.variables]
+    choices = replace(choices, x=choices.x or _first_axis(*chosen[0], choices))
+    assert choices.x is not None
     along = [c for c in chosen if choices.x in free_axes(*c, choices)]
     if not along:
         raise does_not_vary(*chosen[0], choices.x, free_axes(*chosen[0], choices))
-    found = [series for each in along for series in _of_variable(*each, choices)]
+    alone = len({_subject(variable) for _, variable in along}) == 1
+    found = [series for each in along for series in _of_variable(*each, choices, alone)]
     units = {unit_of(series.values): series.name for series in found}
     if len(units) > 1:
         named = ", ".join(f"{name}{unit or ' (1)'}" for unit, name in units.items())
         raise SelectionError(f"one axis cannot have several units: {named}; give variable=NAME")
-    if len({s.subject[0] for s in found}) > 1 and len({s.family for s in found}) > 1:
-        raise SelectionError(
-            f"several variables, each with several values of {choices.y}, are too much for one "
-            "figure; give one variable, or a sel"
-        )
     return [s for s in found if s.values.notnull().any()] or found[:1]
 
 
-def _of_variable(offer: Offer, variable: str, choices: Choices) -> Iterator[Series]:
+def _subject(variable: str) -> str:
+    return variable.removesuffix(EXACT)
+
+
+def _first_axis(offer: Offer, variable: str, choices: Choices) -> str:
+    free = free_axes(offer, variable, choices)
+    return next((axis for axis in offer.axes if axis in free), offer.axes[0])
+
+
+def _of_variable(offer: Offer, variable: str, choices: Choices, alone: bool) -> Iterator[Series]:
     assert choices.x is not None
-    family = _family(offer, variable, choices)
+    family = _family(offer, variable, choices, alone)
     part = take(offer, [variable], choices)
     if part[choices.x].dtype.kind in "fi":  # explicit cases are in any order
         part = part.sortby(choices.x)
@@ -130,26 +138,29 @@ def _of_variable(offer: Offer, variable: str, choices: Choices) -> Iterator[Seri
         yield _series(offer.model, line, variable, choices.x, label)
 
 
-def _family(offer: Offer, variable: str, choices: Choices) -> str | None:
-    """Return the coordinate that has one line for each of its values."""
-    assert choices.x is not None
+def _family(offer: Offer, variable: str, choices: Choices, alone: bool) -> str | None:
+    """Return the coordinate that has one line for each of its values, if one is left.
+
+    Only a variable that is `alone` may have a family: colours tell its lines apart.
+    """
     left = coordinates(offer, choices)
-    open_ = open_axes(offer, variable, choices, [choices.x])
-    if choices.y is None and len(open_) == 1 and left.sizes[open_[0]] <= LINES:
-        return coordinate_of(left, open_[0])
-    if choices.y is not None and choices.y in left.coords and left[choices.y].ndim:
-        rest = [dim for dim in open_ if dim not in left[choices.y].dims]
-        if len(open_) > len(rest) and left[choices.y].size > MOST_LINES:
-            raise SelectionError(
-                f"{left[choices.y].size} lines, one for each {choices.y}, are too many; a figure "
-                f"has at most {MOST_LINES}. Give sel={choices.y}=... with some of them"
-            )
-        if not rest:
-            return choices.y if open_ else None
-        open_ = rest
-    if open_:
-        raise too_many_axes(offer, variable, choices, open_)
-    return None
+    dims = open_axes(offer, variable, choices, filter(None, [choices.x]))
+    if not dims:
+        return None
+    axis = choices.y or coordinate_of(left, dims[0])
+    lines = left[axis].size
+    if not alone:
+        advice = ", or choose one variable, which may have several lines"
+        raise too_many_axes(offer, variable, choices, dims, advice)
+    if left[axis].dims != tuple(dims) or (lines > LINES and not choices.y):
+        others = [dim for dim in dims if not choices.y or dim not in left[axis].dims]
+        raise too_many_axes(offer, variable, choices, others)
+    if lines > MOST_LINES:
+        raise SelectionError(
+            f"{lines} lines, one for each {axis}, are too many; a figure has at most {MOST_LINES}. "
+            f"Give sel={axis}=... with some of them"
+        )
+    return axis
 
 
 def _series(model: str, part: xr.Dataset, variable: str, x: str, family: str = "") -> Series:
