@@ -11,6 +11,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from delocal.physics.papers import Paper
+
 Arrays = Mapping[str, NDArray[Any]]
 Replicate = Callable[
     [Mapping[str, float], Mapping[str, Any], np.random.Generator, "CancelToken"],
@@ -284,7 +286,9 @@ class Model:
     kind
         ``closed-form``, ``self-consistent`` or ``monte-carlo``.
     reference
-        The paper.
+        Where the theory is from, in words.
+    papers
+        What a reader of its results has to cite; if it is empty, `reference` is cited.
     seconds_per_cell
         Rough cost of a cell, or of one replica; it sizes blocks, the engine measures the rest.
     coordinates
@@ -307,6 +311,7 @@ class Model:
     target: str = ""
     coordinates: Mapping[str, tuple[str, ...] | tuple[float, ...]] = field(default_factory=dict)
     seconds_per_cell: float = 1e-6
+    papers: tuple[Paper, ...] = ()
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter called `name`; KeyError if there is none."""
