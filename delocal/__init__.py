@@ -8,6 +8,7 @@ True
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
 from delocal.physics.models import load_models
@@ -45,3 +46,7 @@ def __getattr__(name: str) -> Any:
         raise ModuleNotFoundError(
             f"delocal.{name} needs {error.name}: pip install 'delocal[all]'", name=error.name
         ) from error
+
+
+if importlib.util.find_spec("xarray") is not None:  # else there is no dataset to ask
+    importlib.import_module("delocal.service.accessor")  # registers ds.delocal

@@ -11,7 +11,6 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from delocal.physics.model import Status
 from delocal.physics.power_law_fits import (
     ACCEPTED,
     SPARE,
@@ -23,6 +22,7 @@ from delocal.physics.power_law_fits import (
     local_slopes,
 )
 from delocal.service.errors import SelectionError, did_you_mean
+from delocal.service.estimates import natural_logarithm, relative_error, usable, variable_of
 
 Array = NDArray[np.float64]
 Window = tuple[float | None, float | None] | Literal["auto"] | None
@@ -126,17 +126,15 @@ def _sorted(ds: xr.Dataset, variable: str, over: str, corrections: Sequence[str]
                 f"correction {name!r} is neither a variable nor a power of one, such as T^0.5; "
                 f"{advice}"
             )
-    if variable not in ds.data_vars:
-        advice = did_you_mean(variable, map(str, ds.data_vars))
-        raise SelectionError(f"no variable {variable!r}; {advice}")
+    values = variable_of(ds, variable)
     if over not in ds.coords:
         raise SelectionError(f"no axis {over!r}; {did_you_mean(over, map(str, ds.coords))}")
-    if ds[over].ndim != 1 or not set(ds[over].dims) <= set(ds[variable].dims):
-        along = ", ".join(map(str, ds[variable].dims)) or "nothing"
+    if ds[over].ndim != 1 or not set(ds[over].dims) <= set(values.dims):
+        along = ", ".join(map(str, values.dims)) or "nothing"
         raise SelectionError(
             f"{variable} varies along {along}; a fit over {over} needs several values of it"
         )
-    if ds[over].dtype.kind not in "fiu" or ds[variable].dtype.kind not in "fiu":
+    if ds[over].dtype.kind not in "fiu" or values.dtype.kind not in "fiu":
         raise SelectionError(f"{variable} and {over} must be numbers to have a power law")
     return ds[_needed(ds, variable, over, corrections)].sortby(over).compute()
 
@@ -164,7 +162,7 @@ class _Data:
 
     def curves(self, chosen: NDArray[np.bool_] | None = None) -> Curves:
         """Return the curves, without the points that are not chosen."""
-        ln_y = natural_logarithm(self._ds, self._variable).where(self._fit_for_use())
+        ln_y = natural_logarithm(self._ds, self._variable).where(usable(self._ds, self._variable))
         if chosen is not None:
             ln_y = ln_y.where(xr.DataArray(chosen, dims=self._dim))
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -212,17 +210,6 @@ class _Data:
             ).assign_coords(correction=self._corrections)
         return self._described(found)
 
-    def _fit_for_use(self) -> xr.DataArray | bool:
-        """Whether the status of a cell allows to use it."""
-        if "status" not in self._ds:
-            return True
-        status = self._ds.status
-        allowed = status == Status.DONE
-        if self._error is not None:
-            allowed |= status == Status.NOT_CONVERGED
-        own = {*self._cells.dims, self._dim}
-        return allowed.any([dim for dim in status.dims if dim not in own])
-
     def _rows(self, array: xr.DataArray) -> Array:
         """Return an array with a row for each cell."""
         n = self._ds.sizes[self._dim]
@@ -258,23 +245,6 @@ def exact_exponent(ds: xr.Dataset, variable: str, over: str) -> xr.DataArray:
     if not set(dim) & set(found.dims):
         return found
     return found.min(dim).where(found.min(dim) == found.max(dim))  # one law for the curve, or none
-
-
-def natural_logarithm(ds: xr.Dataset, variable: str) -> xr.DataArray:
-    """Return ln of a variable from its decimal logarithm, if that exists; NaN where it has none."""
-    if f"log10_{variable}" in ds:
-        return ds[f"log10_{variable}"] * math.log(10)
-    values = ds[variable].astype(float)
-    return xr.ufuncs.log(values.where(values > 0))
-
-
-def relative_error(ds: xr.Dataset, variable: str) -> xr.DataArray | None:
-    """Return the standard error of ln of a variable; None if it is no estimate."""
-    name = f"{variable}_stderr"
-    if name not in ds:
-        return None
-    values = ds[variable].astype(float)
-    return ds[name] / values.where(values > 0)
 
 
 def _term(ds: xr.Dataset, name: str) -> xr.DataArray:
