@@ -48,7 +48,7 @@ class Curves:
     @property
     def parameters(self) -> int:
         """How many numbers are fitted to each curve."""
-        return 2 + self.terms.shape[-1]
+        return 2 + int(self.terms.shape[-1])
 
     @property
     def usable(self) -> Mask:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import pandas
 
 
-@xr.register_dataset_accessor("delocal")
+@xr.register_dataset_accessor("delocal")  # type: ignore[no-untyped-call]
 class DatasetAccessor:
     """What can be asked of the dataset of one model, as ``ds.delocal``."""
 
@@ -97,7 +97,7 @@ class DatasetAccessor:
         return provenance.recorded(self._ds)
 
 
-@xr.register_datatree_accessor("delocal")
+@xr.register_datatree_accessor("delocal")  # type: ignore[no-untyped-call]
 class TreeAccessor:
     """What can be asked of a whole sweep, as ``tree.delocal``."""
 
@@ -170,18 +170,19 @@ class TreeAccessor:
         A name without a model is looked for everywhere, or only among what is `estimated`, or not.
         """
         model, _, variable = name.rpartition("/")
-        having = {m: ds for m, ds in self._datasets().items() if variable in ds.data_vars}
-        found = {
-            m: ds
-            for m, ds in having.items()
-            if (model == m if model else REPLICA not in ds.dims)
-            and (model or estimated is None or (f"{variable}_stderr" in ds) == estimated)
-        }
-        if len(found) == 1:
-            return next(iter(found.values())), variable
-        paths = [f"{m}/{variable}" for m in found or having]
-        if found:
-            raise SelectionError(f"several models have {variable}, say which: {', '.join(paths)}")
+        found = [
+            (group, known)
+            for group, ds in self._datasets().items()
+            for known in map(str, ds.data_vars)
+            if (group == model if model else REPLICA not in ds.dims)
+            and (model or estimated is None or (f"{known}_stderr" in ds) == estimated)
+        ]
+        having = [group for group, known in found if known == variable]
+        if len(having) == 1:
+            return self._datasets()[having[0]], variable
+        if having:
+            paths = ", ".join(f"{group}/{variable}" for group in having)
+            raise SelectionError(f"several models have {variable}, say which: {paths}")
         kind = {None: "", True: " as an estimate", False: " exactly"}[estimated]
-        known = paths or [str(v) for ds in self._datasets().values() for v in ds.data_vars]
-        raise SelectionError(f"no model has {name}{kind}; {did_you_mean(name, known)}")
+        known_paths = [f"{group}/{known}".strip("/") for group, known in found]
+        raise SelectionError(f"no model has {name}{kind}; {did_you_mean(name, known_paths)}")

@@ -29,9 +29,9 @@ def compare(
     Returns
     -------
     xarray.Dataset
-        ``measured`` and ``theory`` (NaN in cells that do not count, see `fit`), their ``ratio``, the
-        difference in standard errors, ``sigmas``, and ``measured_stderr``, ``theory_stderr`` and
-        ``ratio_stderr``, 0 for what is exact. Errors of the two are taken as independent.
+        ``measured`` and ``theory`` (NaN in cells that do not count, as in a fit), their ``ratio``,
+        the difference in standard errors, ``sigmas``, and ``measured_stderr``, ``theory_stderr``
+        and ``ratio_stderr``, 0 for what is exact. Errors of the two are taken as independent.
 
     Raises
     ------
@@ -40,10 +40,8 @@ def compare(
     """
     ours, theirs = _values(measured, variable), _values(theory, of_theory or variable)
     ours, theirs = xr.align(ours, theirs, join="inner")
-    if not ours.sizes or 0 in {*ours.sizes.values(), *theirs.sizes.values()}:
-        common = ", ".join(map(str, set(ours.dims) & set(theirs.dims)))
-        if common:
-            raise SelectionError(f"no common values of {common}; compare parts of one sweep")
+    if empty := [str(dim) for dim, size in ours.sizes.items() if not size]:
+        raise SelectionError(f"no common values of {', '.join(empty)}; take them from one sweep")
     y, s, z, u = (ours.value, ours.error, theirs.value, theirs.error)
     ratio = y / z
     error = abs(ratio) * np.hypot(s / y, u / z)
@@ -155,9 +153,8 @@ def _product(ds: xr.Dataset, powers: Powers) -> xr.DataArray:
     product = xr.DataArray(1.0)
     for name, power in powers.items():
         if name not in ds.variables:
-            raise SelectionError(
-                f"no {name!r} to scale with; {did_you_mean(name, map(str, ds.variables))}"
-            )
+            advice = did_you_mean(name, map(str, ds.variables))
+            raise SelectionError(f"no {name!r} to scale with; {advice}")
         product = product * ds[name].astype(float) ** power
     return product
 

@@ -1,4 +1,4 @@
-"""Variables with their errors: which cells count, logarithms, and arithmetic that carries errors."""
+"""Variables with their errors: which cells count, logarithms, arithmetic that carries errors."""
 
 from __future__ import annotations
 
@@ -30,14 +30,16 @@ def usable(ds: xr.Dataset, name: str) -> xr.DataArray:
     allowed = ds.status == Status.DONE
     if error_of(ds, name) is not None:
         allowed |= ds.status == Status.NOT_CONVERGED
-    return allowed.any([dim for dim in ds.status.dims if dim not in ds[name].dims])
+    found: xr.DataArray = allowed.any([dim for dim in ds.status.dims if dim not in ds[name].dims])
+    return found
 
 
 def natural_logarithm(ds: xr.Dataset, name: str) -> xr.DataArray:
-    """Return ln of a variable, from its decimal logarithm if there is one; NaN where it has none."""
+    """Return ln of a variable, by its decimal logarithm if there is one; NaN where it has none."""
     if f"log10_{name}" in ds:
         return ds[f"log10_{name}"] * math.log(10)
-    return xr.ufuncs.log(_positive(ds[name]))
+    found: xr.DataArray = xr.ufuncs.log(_positive(ds[name]))
+    return found
 
 
 def relative_error(ds: xr.Dataset, name: str) -> xr.DataArray | None:
