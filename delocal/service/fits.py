@@ -21,11 +21,12 @@ from delocal.physics.power_law_fits import (
     fit_power_laws,
     local_slopes,
 )
-from delocal.service.errors import SelectionError, did_you_mean
+from delocal.service.errors import SelectionError, TooLarge, did_you_mean
 from delocal.service.estimates import natural_logarithm, relative_error, usable, variable_of
 
 Array = NDArray[np.float64]
 Window = tuple[float | None, float | None] | Literal["auto"] | None
+MAX_WORK = 200_000_000  # values times windows: a few seconds
 POWER = re.compile(r"(.+)\^([-+]?[\d.]+(?:[eE][-+]?\d+)?)")
 ABOUT = {
     "exponent": ("exponent of {over}", "1"),
@@ -119,13 +120,6 @@ def fit(
 
 def _sorted(ds: xr.Dataset, variable: str, over: str, corrections: Sequence[str]) -> xr.Dataset:
     """Return what a fit needs, with increasing `over`; SelectionError if nothing can be fitted."""
-    for name in corrections:
-        if _base(name) not in ds.variables:
-            advice = did_you_mean(_base(name), map(str, ds.variables))
-            raise SelectionError(
-                f"correction {name!r} is neither a variable nor a power of one, such as T^0.5; "
-                f"{advice}"
-            )
     values = variable_of(ds, variable)
     if over not in ds.coords:
         raise SelectionError(f"no axis {over!r}; {did_you_mean(over, map(str, ds.coords))}")
@@ -136,11 +130,19 @@ def _sorted(ds: xr.Dataset, variable: str, over: str, corrections: Sequence[str]
         )
     if ds[over].dtype.kind not in "fiu" or values.dtype.kind not in "fiu":
         raise SelectionError(f"{variable} and {over} must be numbers to have a power law")
-    return ds[_needed(ds, variable, over, corrections)].sortby(over).compute()
+    return ds[needed(ds, variable, over, corrections)].sortby(over).compute()
 
 
-def _needed(ds: xr.Dataset, variable: str, over: str, corrections: Sequence[str]) -> list[str]:
-    """Return the names of what a fit reads, so that nothing else is."""
+def needed(ds: xr.Dataset, variable: str, over: str, corrections: Sequence[str]) -> list[str]:
+    """Return the names of the variables that a fit reads; SelectionError if one is not there."""
+    variable_of(ds, variable)
+    for name in corrections:
+        if _base(name) not in ds.variables:
+            advice = did_you_mean(_base(name), map(str, ds.variables))
+            raise SelectionError(
+                f"correction {name!r} is neither a variable nor a power of one, such as T^0.5; "
+                f"{advice}"
+            )
     names = (f"{variable}_exponent", f"{variable}_exponent_{over}", f"{variable}_stderr")
     more = (variable, f"log10_{variable}", *names, "status", *map(_base, corrections))
     return [name for name in dict.fromkeys(more) if name in ds.data_vars]
@@ -230,6 +232,36 @@ class _Data:
             array.attrs = {"long_name": long_name.format(**words), "units": unit.format(**words)}
         found.middle.attrs = {"long_name": f"geometric mean of {self._over}", "units": units}
         return found[[name for name in ABOUT if name in found]]
+
+
+def parse_window(text: str | None) -> Window:
+    """Return the window written as ``auto``, or ``1e-6,1e-3`` where either end may be absent.
+
+    Examples
+    --------
+    >>> parse_window("1e-6,1e-3"), parse_window(",0.5"), parse_window("auto")
+    ((1e-06, 0.001), (None, 0.5), 'auto')
+    """
+    if text is None:
+        return None
+    if text == "auto":
+        return "auto"
+    try:
+        low, high = (float(end) if end.strip() else None for end in text.split(","))
+    except ValueError as error:
+        advice = "`auto`, or two ends such as 1e-6,1e-3"
+        raise SelectionError(f"window {text!r} is not understood; write {advice}") from error
+    return low, high
+
+
+def refuse_dear(ds: xr.Dataset, variable: str, over: str, window: Window) -> None:
+    """Raise TooLarge if the windows that ``auto`` may try are too many for one answer."""
+    n = ds[over].size if over in ds.coords else 0
+    if window == "auto" and (work := ds[variable].size * n**2 // 2) > MAX_WORK:
+        raise TooLarge(
+            f"{ds[variable].size:,} values in up to {n**2 // 2:,} windows each are {work:,} steps; "
+            f"one answer takes at most {MAX_WORK:,}. Select less, give the window, or fit in Python"
+        )
 
 
 def exact_exponent(ds: xr.Dataset, variable: str, over: str) -> xr.DataArray:
