@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,14 +13,13 @@ from scipy.special import chdtrc
 Array = NDArray[np.float64]
 Mask = NDArray[np.bool_]
 
-ACCEPTED = 0.05
-"""The p-value from which on a window is accepted."""
 TOLERANCE = 0.01
 """The relative deviation up to which a point without an error lies on a power law."""
 SPARE = 2
-"""Degrees of freedom that a chosen window has at least."""
+"""Degrees of freedom that a window has at least."""
 STEPS = 60
 HALVINGS = 30
+PLACES = ("first", "last")
 ROUNDING = 1e-9  # of chi2, which must not rise by more
 STEP_ENDS = 1e-9  # of 1 + sum c s: the step after it would change nothing
 
@@ -102,13 +102,6 @@ class PowerLaws:
         """How likely a `chi2` as large as this is, if law and errors are right."""
         return np.asarray(chdtrc(self.dof, self.chi2))
 
-    @property
-    def accepted(self) -> Mask:
-        """Whether the points lie on the law, by `ACCEPTED`, or `TOLERANCE` without errors."""
-        by_chi2 = self.p_value >= ACCEPTED
-        by_eye = self.deviation <= np.log1p(TOLERANCE)
-        return np.asarray(np.where(np.isfinite(self.chi2), by_chi2, by_eye))
-
 
 def fit_power_laws(curves: Curves) -> PowerLaws:
     """Fit ``ln y = ln a + exponent ln x + ln(1 + sum_k c_k s_k)`` to each of the `curves`.
@@ -134,31 +127,67 @@ def fit_power_laws(curves: Curves) -> PowerLaws:
     return _put(found, rows, _fit_rows(curves.part(rows, slice(None)), usable[rows]))
 
 
-def fit_best_windows(curves: Curves) -> PowerLaws:
-    """Fit each curve in the longest run of neighbouring points that a power law describes.
+def fit_towards(curves: Curves, end: Literal["low", "high"]) -> PowerLaws:
+    """Fit the law that each curve tends to at small x, or at large x: the window is averaged over.
 
-    A run is accepted if ``p_value >= ACCEPTED``; without errors, if no point is further from the
-    law than `TOLERANCE`. It has `SPARE` degrees of freedom at least. Of equally long runs the one
-    at smaller x is taken. NaN where none is accepted.
-    Errors do not say that the window was chosen by the data that are fitted.
+    All windows count that begin at that end and have `SPARE` degrees of freedom, each with the
+    weight ``exp(-chi2 / 2 - cut)``, where ``cut`` points are left out: one more point is worth
+    having if it adds less than 2 to chi2. Parameters are the weighted means. To the weighted mean
+    of their variances comes the variance between windows. `chi2`, `points`, `first` and `last`
+    are those of the window with the largest weight. Curves without errors have no chi2: there it
+    is the longest window in which no point is further from the law than `TOLERANCE`.
+
+    No rule sees a correction that fades so slowly that it is straight within the errors: then the
+    correction must be fitted, as one of the `terms`.
+
+    References
+    ----------
+    W. I. Jay and E. T. Neil, Phys. Rev. D 103, 114502 (2021), Sec. III, on the choice of points.
     """
-    n = len(curves.ln_x)
-    usable = curves.usable
-    found = _blank(curves, np.zeros(len(curves.ln_y), dtype=np.int64))
-    left = np.arange(len(curves.ln_y))
-    least = curves.parameters + SPARE
-    for length in range(n, least - 1, -1):
-        for first in range(n - length + 1):
-            window = slice(first, first + length)
-            rows = left[usable[left, window].sum(axis=1) >= least]
-            if not rows.size:
-                continue
-            here = fit_power_laws(curves.part(rows, window))
-            good = here.accepted
-            shifted = replace(here, first=here.first + first, last=here.last + first)
-            found = _put(found, rows[good], _rows(shifted, good))
-            left = np.setdiff1d(left, rows[good], assume_unique=True)
-    return found
+    n, least = len(curves.ln_x), curves.parameters + SPARE
+    ends = [slice(0, k) if end == "low" else slice(n - k, n) for k in range(least, n + 1)]
+    windows = [_shifted(fit_power_laws(curves.part(slice(None), e)), e.start) for e in ends]
+    if not windows:
+        return _blank(curves, curves.usable.sum(axis=1))
+    all_of = {
+        field.name: np.stack([getattr(window, field.name) for window in windows])
+        for field in fields(PowerLaws)
+    }
+    known = (all_of["points"] >= least) & np.isfinite(all_of["exponent"])
+    if curves.sigma is None:
+        fine = known & (all_of["deviation"] <= np.log1p(TOLERANCE))
+        weights = fine & (np.cumsum(fine[::-1], axis=0)[::-1] == 1)  # the last that is fine
+    else:
+        cut = curves.usable.sum(axis=1) - all_of["points"]
+        cost = np.where(known, all_of["chi2"] / 2 + cut, np.inf)
+        with np.errstate(invalid="ignore"):
+            weights = np.where(known, np.exp(cost.min(axis=0) - cost), 0.0)
+    return _averaged(all_of, np.asarray(weights, dtype=np.float64))
+
+
+def _averaged(windows: Mapping[str, NDArray[Any]], weights: Array) -> PowerLaws:
+    """Return the mean over windows, along the first axis, and what the heaviest one is like."""
+    total = weights.sum(axis=0)
+    none = total == 0
+    weights = weights / np.where(none, np.nan, total)
+    best = weights.argmax(axis=0), np.arange(weights.shape[1])
+    found = {name: values[best] for name, values in windows.items()}
+    found["points"] = np.where(none, 0, found["points"])
+    found |= {name: np.where(none, -1, found[name]) for name in PLACES}
+    found |= {name: np.where(none, np.nan, found[name]) for name in ("chi2", "deviation")}
+    for name in ("exponent", "ln_a", "coefficients"):
+        values, errors = windows[name], windows[f"{name}_stderr"]
+        share = weights.reshape(weights.shape + (1,) * (values.ndim - 2))
+        mean = np.where(share > 0, share * values, 0 * share).sum(axis=0)
+        spread = np.where(share > 0, share * (errors**2 + (values - mean) ** 2), 0 * share)
+        found[name], found[f"{name}_stderr"] = mean, np.sqrt(spread.sum(axis=0))
+    return PowerLaws(**found)
+
+
+def _shifted(laws: PowerLaws, start: int) -> PowerLaws:
+    """Return laws of a window that begins at the point `start` with places among all points."""
+    places = {n: np.where(getattr(laws, n) < 0, -1, getattr(laws, n) + start) for n in PLACES}
+    return replace(laws, **places)
 
 
 def local_slopes(curves: Curves) -> tuple[Array, Array]:
@@ -305,10 +334,6 @@ def _blank(curves: Curves, points: NDArray[np.int64]) -> PowerLaws:
     m, k = len(curves.ln_y), curves.terms.shape[-1]
     one, each, nowhere = np.full(m, np.nan), np.full((m, k), np.nan), np.full(m, -1)
     return PowerLaws(one, one, one, one, each, each, one, one, points, nowhere, nowhere)
-
-
-def _rows(laws: PowerLaws, rows: Any) -> PowerLaws:
-    return PowerLaws(**{field.name: getattr(laws, field.name)[rows] for field in fields(laws)})
 
 
 def _put(laws: PowerLaws, rows: Any, found: PowerLaws) -> PowerLaws:

@@ -12,21 +12,21 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from delocal.physics.power_law_fits import (
-    ACCEPTED,
     SPARE,
     TOLERANCE,
     Curves,
     PowerLaws,
-    fit_best_windows,
     fit_power_laws,
+    fit_towards,
     local_slopes,
 )
 from delocal.service.errors import SelectionError, TooLarge, did_you_mean
 from delocal.service.estimates import natural_logarithm, relative_error, usable, variable_of
 
 Array = NDArray[np.float64]
-Window = tuple[float | None, float | None] | Literal["auto"] | None
-MAX_WORK = 200_000_000  # values times windows: a few seconds
+Window = tuple[float | None, float | None] | Literal["low", "high"] | None
+MAX_WORK = 20_000_000  # values times windows: a few seconds
+TOWARDS: dict[str, Literal["low", "high"]] = {"low": "low", "high": "high"}
 POWER = re.compile(r"(.+)\^([-+]?[\d.]+(?:[eE][-+]?\d+)?)")
 ABOUT = {
     "exponent": ("exponent of {over}", "1"),
@@ -76,10 +76,11 @@ def fit(
         ``N1``, or powers of them such as ``T^0.5``.
     window
         Which points are fitted: all; those with ``over`` between two values, either of which may
-        be None; or ``auto``, the longest run of neighbouring points that the law describes:
-        chi2 with p >= 0.05 and two degrees of freedom or more, and without errors no point further
-        than 1 % from the law. Of equally long runs the one at smaller `over` is taken. NaN where
-        there is none.
+        be None; or ``low`` or ``high``: the law that the variable tends to at small or at large
+        `over`, averaged over all windows that begin there, as in
+        :func:`delocal.physics.power_law_fits.fit_towards`. The error then contains that of the
+        choice. Without errors it is the longest such window in which no point is further than 1 %
+        from the law; NaN where there is none.
 
     Returns
     -------
@@ -107,7 +108,7 @@ def fit(
     ds = _sorted(ds, variable, over, corrections)
     data = _Data(ds, variable, over, corrections)
     curves = data.curves(_chosen(ds[over].values, window))
-    laws = fit_best_windows(curves) if window == "auto" else fit_power_laws(curves)
+    laws = fit_power_laws(curves) if not isinstance(window, str) else fit_towards(curves, window)
     most = curves.usable.sum(axis=1).max(initial=0)
     if most <= curves.parameters:
         raise SelectionError(
@@ -235,32 +236,30 @@ class _Data:
 
 
 def parse_window(text: str | None) -> Window:
-    """Return the window written as ``auto``, or ``1e-6,1e-3`` where either end may be absent.
+    """Return the window written as ``low``, ``high``, or two ends, either of which may be absent.
 
     Examples
     --------
-    >>> parse_window("1e-6,1e-3"), parse_window(",0.5"), parse_window("auto")
-    ((1e-06, 0.001), (None, 0.5), 'auto')
+    >>> parse_window("1e-6,1e-3"), parse_window(",0.5"), parse_window("low")
+    ((1e-06, 0.001), (None, 0.5), 'low')
     """
-    if text is None:
-        return None
-    if text == "auto":
-        return "auto"
+    if text is None or text in TOWARDS:
+        return TOWARDS[text] if text else None
     try:
         low, high = (float(end) if end.strip() else None for end in text.split(","))
     except ValueError as error:
-        advice = "`auto`, or two ends such as 1e-6,1e-3"
+        advice = "two ends such as 1e-6,1e-3, or `low` or `high`"
         raise SelectionError(f"window {text!r} is not understood; write {advice}") from error
     return low, high
 
 
 def refuse_dear(ds: xr.Dataset, variable: str, over: str, window: Window) -> None:
-    """Raise TooLarge if the windows that ``auto`` may try are too many for one answer."""
+    """Raise TooLarge if the windows that are averaged over are too many for one answer."""
     n = ds[over].size if over in ds.coords else 0
-    if window == "auto" and (work := ds[variable].size * n**2 // 2) > MAX_WORK:
+    if isinstance(window, str) and (work := ds[variable].size * n // 2) > MAX_WORK:
         raise TooLarge(
-            f"{ds[variable].size:,} values in up to {n**2 // 2:,} windows each are {work:,} steps; "
-            f"one answer takes at most {MAX_WORK:,}. Select less, give the window, or fit in Python"
+            f"{ds[variable].size:,} values in up to {n:,} windows are {work:,} steps; one answer "
+            f"takes at most {MAX_WORK:,}. Select less, give the window, or fit in Python"
         )
 
 
@@ -294,13 +293,15 @@ def _base(name: str) -> str:
 
 def _chosen(x: Array, window: Window) -> NDArray[np.bool_]:
     """Return which points lie in the window; ends that mean a point include it."""
-    if window is None or window == "auto":
+    if window in (None, *TOWARDS):
         return np.ones(len(x), dtype=bool)
     try:
         low, high = window
         ends = (-np.inf if low is None else float(low)), (np.inf if high is None else float(high))
     except (TypeError, ValueError) as error:
-        raise SelectionError(f"window {window!r} is none of: (low, high), 'auto', None") from error
+        raise SelectionError(
+            f"window {window!r} is none of: two ends such as (1e-6, 1e-3), 'low', 'high', None"
+        ) from error
     slack = 1e-9 * np.abs(x)
     return np.asarray((x + slack >= ends[0]) & (x - slack <= ends[1]))
 
@@ -322,10 +323,12 @@ def _attributes(
 def _rule(over: str, window: Window) -> str:
     if window is None:
         return "all points"
-    if window == "auto":
+    if isinstance(window, str):
+        place = {"low": "smallest", "high": "largest"}[window]
         return (
-            f"the longest run of neighbouring points with chi2 at p >= {ACCEPTED:g} and {SPARE} "
-            f"degrees of freedom or more; without errors, with no point over {TOLERANCE:.0%} off"
+            f"towards the {place} {over}: the mean over all windows that begin there and have {SPARE} "
+            "degrees of freedom or more, weighted with exp(-chi2/2) and 1/e for each point left "
+            f"out; without errors, the longest of them with no point over {TOLERANCE:.0%} off"
         )
     low, high = window
     ends = [f"{end:g}" if end is not None else "" for end in (low, high)]

@@ -26,8 +26,8 @@ Corrections = Annotated[
 WindowText = Annotated[
     str | None,
     Query(
-        description="1e-6,1e-3: values of `over` that are fitted, either end optional; auto: the "
-        "longest run of points that a power law describes; all if absent"
+        description="1e-6,1e-3: values of `over` that are fitted, either end optional; low or "
+        "high: the law at small or large `over`, averaged over windows; all if absent"
     ),
 ]
 Selections = Annotated[
