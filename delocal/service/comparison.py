@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -115,7 +116,7 @@ def collapse(
     scale = _product(ds, powers)
     scaled = values * scale
     if f"log10_{variable}" in ds:  # what underflows need not when it is scaled
-        scaled = xr.ufuncs.exp(natural_logarithm(ds, variable) + xr.ufuncs.log(scale))
+        scaled = xr.ufuncs.exp(natural_logarithm(ds, variable) + _log_product(ds, powers))
     counts = usable(ds, variable)
     found = {
         "x": ((ds[over] - centre) * _product(ds, x or {})).broadcast_like(scaled),
@@ -150,13 +151,20 @@ def _exact_powers(ds: xr.Dataset, variable: str, over: str) -> Powers:
 
 
 def _product(ds: xr.Dataset, powers: Powers) -> xr.DataArray:
-    product = xr.DataArray(1.0)
-    for name, power in powers.items():
-        if name not in ds.variables:
-            advice = did_you_mean(name, map(str, ds.variables))
-            raise SelectionError(f"no {name!r} to scale with; {advice}")
-        product = product * ds[name].astype(float) ** power
-    return product
+    factors = (_to_scale_with(ds, name) ** power for name, power in powers.items())
+    return math.prod(factors, start=xr.DataArray(1.0))
+
+
+def _log_product(ds: xr.Dataset, powers: Powers) -> xr.DataArray:
+    terms = (xr.ufuncs.log(_to_scale_with(ds, name)) * p for name, p in powers.items())
+    return sum(terms, start=xr.DataArray(0.0))
+
+
+def _to_scale_with(ds: xr.Dataset, name: str) -> xr.DataArray:
+    if name not in ds.variables:
+        advice = did_you_mean(name, map(str, ds.coords))
+        raise SelectionError(f"no {name!r} to scale with; {advice}")
+    return ds[name].astype(float)
 
 
 def _label(powers: Powers) -> str:

@@ -326,8 +326,8 @@ def _rule(over: str, window: Window) -> str:
     if isinstance(window, str):
         place = {"low": "smallest", "high": "largest"}[window]
         return (
-            f"towards the {place} {over}: the mean over all windows that begin there and have {SPARE} "
-            "degrees of freedom or more, weighted with exp(-chi2/2) and 1/e for each point left "
+            f"towards the {place} {over}: the mean over all windows that begin there and have "
+            f"{SPARE} degrees of freedom or more, weighted with exp(-chi2/2) and 1/e for each point left "
             f"out; without errors, the longest of them with no point over {TOLERANCE:.0%} off"
         )
     low, high = window
