@@ -15,9 +15,8 @@ def sweep(rest):
 
 
 def ask(rest, sweep, **query):
-    return rest.get(
-        f"/v1/sweeps/{sweep}/fits", params={"variable": "kappa_sd", "over": "T", **query}
-    )
+    usual = {"variable": "kappa_sd", "over": "T"}
+    return rest.get(f"/v1/sweeps/{sweep}/fits", params=usual | query)
 
 
 def dataset(answer):
@@ -62,10 +61,12 @@ def test_cells_window_and_correction_are_chosen(rest, sweep):
 
 
 def test_what_is_not_a_number_is_null(rest, sweep):
-    answer = ask(rest, sweep, sel=["d=2", "alpha=4.2,6", "W=1"]).json()
-    assert answer["data"]["sigmas"]["values"] == [None, None]
-    assert answer["data"]["exponent"]["values"] == [None, None]  # localized: kappa is 0
-    assert answer["data"]["points"]["values"] == [0, 0]
+    answer = ask(rest, sweep, sel=["d=2", "alpha=3,6", "W=1"]).json()
+    assert answer["data"]["sigmas"]["values"] == [None, None]  # no error bars
+    exponent = answer["data"]["exponent"]["values"]
+    assert exponent[0] == pytest.approx(3)
+    assert exponent[1] is None  # localized: kappa is 0
+    assert answer["data"]["points"]["values"] == [41, 0]
 
 
 @pytest.mark.parametrize(

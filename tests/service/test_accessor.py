@@ -6,7 +6,7 @@ import sys
 import numpy as np
 import pytest
 import xarray as xr
-from uncertainties import unumpy
+from uncertainties import ufloat, unumpy
 
 import delocal
 from delocal.physics.model import Status
@@ -39,10 +39,11 @@ def network(tree):
     return tree["network"].to_dataset()
 
 
-def test_importing_delocal_is_enough(tmp_path):
-    code = "import delocal, xarray; print(xarray.Dataset.delocal.__name__, xarray.DataTree.delocal.__name__)"
+def test_importing_delocal_is_enough():
+    code = "import delocal, xarray as xr; print(xr.Dataset.delocal, xr.DataTree.delocal)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["DatasetAccessor", "TreeAccessor"]
+    assert "DatasetAccessor" in done.stdout
+    assert "TreeAccessor" in done.stdout
 
 
 def test_monte_carlo_and_theory_stand_side_by_side(tree, network, scaling):
@@ -81,17 +82,20 @@ def test_theory_without_a_dimension_is_broadcast_and_only_common_points_are_comp
 def test_errors_of_both_sides_enter_the_ratio():
     ds = xr.Dataset({"a": 6.0, "a_stderr": 0.3, "b": 2.0, "b_stderr": 0.2})
     found = ds.delocal.compare("a", "b")
-    expected = unumpy.uarray(6, 0.3) / unumpy.uarray(2, 0.2)
-    assert found.ratio_stderr.item() == pytest.approx(expected.item().std_dev)
+    expected = ufloat(6, 0.3) / ufloat(2, 0.2)
+    assert found.ratio_stderr.item() == pytest.approx(expected.std_dev)
     assert found.sigmas.item() == pytest.approx(4 / np.hypot(0.3, 0.2))
 
 
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("R11",), "did you mean"),
+        (("R11",), "no model has R11 as an estimate; Known: network/N2"),
         (("kappa_sd",), "no model has kappa_sd as an estimate"),
-        (("network/R1", "scaling/R11"), "no model has scaling/R11; did you mean 'scaling/R1'"),
+        (
+            ("network/R1", "scaling/R11"),
+            "no model has scaling/R11 exactly; did you mean 'scaling/R1'",
+        ),
         (("netwrk/R1",), "no model has netwrk/R1"),
     ],
 )
@@ -140,7 +144,7 @@ def test_what_underflows_is_scaled_by_its_logarithm():
 def test_what_cannot_be_collapsed_is_said(network):
     with pytest.raises(SelectionError, match="give `y`"):
         network.delocal.collapse("degree", over="T")
-    with pytest.raises(SelectionError, match="no 'w' to scale with; did you mean"):
+    with pytest.raises(SelectionError, match="no 'w' to scale with; Known:"):
         network.delocal.collapse("degree", over="T", y={"w": 1})
     with pytest.raises(SelectionError, match="no axis 'TT'"):
         network.delocal.collapse("degree", over="TT", y={})
@@ -149,7 +153,7 @@ def test_what_cannot_be_collapsed_is_said(network):
 def test_errors_go_through_arithmetic_with_their_correlations(network):
     number = network.delocal.with_errors("R1", "degree")
     same = number.R1 / number.R1
-    assert set(unumpy.std_devs(same.values).ravel()) == {0}
+    assert unumpy.std_devs(same.values).max() < 1e-16
     product = (number.R1 * number.degree).to_dataset(name="product").delocal.without_errors()
     relative = np.hypot(network.R1_stderr / network.R1, network.degree_stderr / network.degree)
     xr.testing.assert_allclose(product["product"], network.R1 * network.degree)
@@ -166,7 +170,7 @@ def test_all_estimates_have_errors_by_default_and_come_back(network):
     back = number.delocal.without_errors()
     xr.testing.assert_equal(back.N2, network.N2)  # NaN among them
     xr.testing.assert_equal(back.N2_stderr, network.N2_stderr)
-    with pytest.raises(SelectionError, match="R1_exact has no error; did you mean 'R1'"):
+    with pytest.raises(SelectionError, match="R1_exact has no error; Known: N2, R1"):
         network.delocal.with_errors("R1_exact")
 
 
