@@ -19,6 +19,7 @@ Replicate = Callable[
     dict[str, Any],
 ]
 CancelToken = Callable[[], bool]
+Evaluate = Callable[[Arrays, Mapping[str, Any]], dict[str, NDArray[Any]]]
 Derive = Callable[[Mapping[str, float], Arrays], dict[str, NDArray[Any]]]
 Kind = Literal["closed-form", "self-consistent", "monte-carlo"]
 
@@ -304,7 +305,7 @@ class Model:
     reference: str
     parameters: tuple[Parameter, ...]
     variables: tuple[Variable, ...]
-    evaluate: Callable[[Arrays, Mapping[str, Any]], dict[str, NDArray[Any]]]
+    evaluate: Evaluate
     options: tuple[Option, ...] = ()
     replicate: Replicate | None = None
     derive: Derive | None = None

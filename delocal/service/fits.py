@@ -327,8 +327,8 @@ def _rule(over: str, window: Window) -> str:
         place = {"low": "smallest", "high": "largest"}[window]
         return (
             f"towards the {place} {over}: the mean over all windows that begin there and have "
-            f"{SPARE} degrees of freedom or more, weighted with exp(-chi2/2) and 1/e for each point "
-            f"left out; without errors, the longest of them with no point over {TOLERANCE:.0%} off"
+            f"{SPARE} degrees of freedom or more, weighted with exp(-chi2/2) and 1/e for each "
+            f"point left out; without errors, the longest of them with no point over {TOLERANCE:.0%} off"
         )
     low, high = window
     ends = [f"{end:g}" if end is not None else "" for end in (low, high)]
