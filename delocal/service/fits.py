@@ -293,15 +293,16 @@ def _base(name: str) -> str:
 
 def _chosen(x: Array, window: Window) -> NDArray[np.bool_]:
     """Return which points lie in the window; ends that mean a point include it."""
-    if window in (None, *TOWARDS):
+    allowed = "two ends such as (1e-6, 1e-3), 'low', 'high', None"
+    if window is None or isinstance(window, str):
+        if window not in (None, *TOWARDS):
+            raise SelectionError(f"window {window!r} is none of: {allowed}")
         return np.ones(len(x), dtype=bool)
     try:
         low, high = window
         ends = (-np.inf if low is None else float(low)), (np.inf if high is None else float(high))
     except (TypeError, ValueError) as error:
-        raise SelectionError(
-            f"window {window!r} is none of: two ends such as (1e-6, 1e-3), 'low', 'high', None"
-        ) from error
+        raise SelectionError(f"window {window!r} is none of: {allowed}") from error
     slack = 1e-9 * np.abs(x)
     return np.asarray((x + slack >= ends[0]) & (x - slack <= ends[1]))
 
@@ -328,7 +329,8 @@ def _rule(over: str, window: Window) -> str:
         return (
             f"towards the {place} {over}: the mean over all windows that begin there and have "
             f"{SPARE} degrees of freedom or more, weighted with exp(-chi2/2) and 1/e for each "
-            f"point left out; without errors, the longest of them with no point over {TOLERANCE:.0%} off"
+            "point left out; without errors, the longest of them with no point over "
+            f"{TOLERANCE:.0%} off"
         )
     low, high = window
     ends = [f"{end:g}" if end is not None else "" for end in (low, high)]

@@ -10,9 +10,9 @@ import numpy as np
 from delocal.service.errors import Problem, RequestError
 from delocal.service.request import SweepRequest
 
-FIELDS = tuple(
-    n for n in SweepRequest.model_fields if n not in ("models", "axes", "cases", "fixed")
-)
+PARAMETERS = ("models", "axes", "cases", "fixed")
+FIELDS = tuple(name for name in SweepRequest.model_fields if name not in PARAMETERS)
+"""What keeps its meaning in a request, beside the parameters."""
 
 
 class Sweep:
@@ -88,10 +88,8 @@ def _request(
             **content,
             **{name: parameters[name] for name in FIELDS if name in parameters},
             "models": list(models) or ["scaling"],
-            "axes": {
-                name: value for name, value in given.items() if isinstance(value, list | dict)
-            },
-            "fixed": {n: value for n, value in given.items() if not isinstance(value, list | dict)},
+            "axes": axes,
+            "fixed": {name: value for name, value in given.items() if name not in axes},
         }
     )
 

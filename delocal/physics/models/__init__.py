@@ -109,7 +109,8 @@ def adopt(modules: Iterable[str]) -> None:
         except ImportError as error:
             raise ValueError(
                 f"the models of {module!r} cannot be imported here ({error}); install that "
-                "package, or put its file into a folder of PYTHONPATH, where workers and service run"
+                "package, or put its file into a folder of PYTHONPATH, where service and workers "
+                "run"
             ) from error
 
 
