@@ -18,6 +18,7 @@ import dask
 from distributed import CancelledError, Client, Future, KilledWorker
 from distributed.comm.core import CommClosedError
 
+from delocal.physics.models import adopt, homes
 from delocal.workers.block import Task, run_task
 from delocal.workers.careful import WorkerDied
 from delocal.workers.clusters.processes import QUIET, WORKER_ENVIRONMENT
@@ -25,7 +26,13 @@ from delocal.workers.clusters.scaling import Scaling, resize
 from delocal.workers.clusters.security import reach, security_of, whole_story
 from delocal.workers.clusters.spec import Cluster, ClusterSpec
 from delocal.workers.clusters.start import start_cluster
-from delocal.workers.clusters.versions import WrongWorker, digest, identity, refusal
+from delocal.workers.clusters.versions import (
+    WrongWorker,
+    digest,
+    identity,
+    introduce,
+    refusal,
+)
 from delocal.workers.local import ClusterLost, Done, Outcome
 from delocal.workers.store import Receipt
 
@@ -128,6 +135,7 @@ class DaskExecutor:
                 task,
                 key,
                 digest(),
+                homes(),
                 key=key,
                 pure=False,
                 retries=0,
@@ -265,7 +273,8 @@ class DaskExecutor:
         try:
             answers: dict[str, Any] = client.sync(
                 client._run,
-                identity,
+                introduce,
+                homes(),
                 workers=workers,
                 on_error="return",
                 callback_timeout=ASK_SECONDS,
@@ -331,11 +340,13 @@ class DaskExecutor:
 _unwanted: set[str] = set()  # of a worker process: keys of tasks that nobody wants any more
 
 
-def _run(task: Task, key: str, release: str) -> list[Receipt]:
+def _run(task: Task, key: str, release: str, modules: tuple[str, ...] = ()) -> list[Receipt]:
     """Run a task on a worker, until somebody puts its key among the unwanted.
 
-    WrongWorker if this worker is not of the `release` that the service is of.
+    The `modules` register models of the service that do not come with delocal. WrongWorker if this
+    worker is not of the `release` that the service is of.
     """
+    adopt(modules)
     if release != digest():
         raise WrongWorker("the task came to a worker of another version")
     try:
