@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote, urlencode
 
 import httpx2
 import xarray as xr
@@ -13,6 +13,7 @@ from delocal.api.http_calls import PATIENCE_SECONDS, TIMEOUT_SECONDS, Connection
 from delocal.api.remote_sweep import RemoteSweep
 from delocal.api.response_cache import ResponseCache
 from delocal.service.request import Request, SweepRequest
+from delocal.service.results import from_plain
 
 PAGE = 1000  # sweeps that one answer holds at most
 
@@ -123,8 +124,9 @@ class Client:
         limit
             Sweeps at most.
         **filters
-            What they are asked for with, as ``GET /v1/sweeps`` takes it, such as
-            ``deleted=True``. None and an empty list ask for nothing.
+            What they must meet, as ``GET /v1/sweeps`` takes it: `model`, `tag`, `state`, `text`,
+            `since`, `until`, `deleted`, or a parameter, such as ``T="1e-6:1e-4"``. Lists for
+            several; None and an empty list ask for nothing.
         """
         asked = {name: value for name, value in filters.items() if value not in (None, [], False)}
         query = urlencode({**asked, "limit": min(limit, PAGE)}, doseq=True)
@@ -135,6 +137,40 @@ class Client:
             found += page["sweeps"]
             path = page["next"] and "/v1/" + page["next"].partition("/v1/")[2]
         return found[:limit]
+
+    def evaluate(
+        self,
+        model: str,
+        /,
+        *,
+        options: Mapping[str, Any] | None = None,
+        variables: Sequence[str] | None = None,
+        **parameters: Any,
+    ) -> xr.Dataset:
+        """Return a model that is not Monte Carlo at a few points, evaluated by the service at once.
+
+        Parameters
+        ----------
+        options
+            Of the model.
+        variables
+            Those wanted, beside the status; all if it is None.
+        **parameters
+            Numbers, or axes as in a request for a sweep: a list, ``{"like": "alpha"}``,
+            ``{"geomspace": [1e-6, 1e-2, 41]}``.
+
+        Raises
+        ------
+        RequestError, SelectionError
+            A name or value that is not allowed.
+        TooLarge
+            Too many points for an answer at once: submit a sweep.
+        """
+        content: dict[str, Any] = {"parameters": parameters, "options": dict(options or {})}
+        if variables is not None:
+            content["variables"] = list(variables)
+        path = f"/v1/models/{quote(model, safe='')}/evaluate"
+        return from_plain(self.post(path, content, repeatable=True))
 
     def get(self, path: str) -> Any:
         """Return the JSON under `path`; an error answer becomes the exception it describes."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from base64 import b64decode
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx2
+import numpy as np
 import xarray as xr
 
 from delocal.api.progress import sweep_bar
@@ -19,9 +21,12 @@ from delocal.physics.model import Status
 from delocal.service.cells import one_of, walk
 from delocal.service.errors import NotReady
 from delocal.service.export import copy_store, export
+from delocal.service.results import from_plain
 from delocal.service.states import SweepState
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
     from delocal.api.client import Client
 
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds between two looks at a sweep
@@ -124,6 +129,96 @@ class RemoteSweep:
             No such model, status or variable.
         """
         return islice(walk(one_of(self.open(), model), statuses, variables), limit)
+
+    def fit(
+        self,
+        variable: str,
+        over: str,
+        *,
+        model: str | None = None,
+        correction: Collection[str] = (),
+        window: str | tuple[float | None, float | None] | None = None,
+        nearest: bool = False,
+        **sel: Any,
+    ) -> xr.Dataset:
+        """Return a power of `over` fitted to a variable by the service, in every other cell.
+
+        Parameters
+        ----------
+        model
+            Needed if the sweep has several.
+        correction
+            Variables, or powers such as ``T^0.5``, that vanish where the law is exact.
+        window
+            The ends of what is fitted, either of which may be None; ``low`` or ``high`` for the law
+            at small or large `over`; all points if it is None.
+        nearest
+            Whether to take the nearest value on an axis.
+        **sel
+            Coordinates: a number, several, or a slice.
+
+        Returns
+        -------
+        xarray.Dataset
+            As :func:`delocal.service.fits.fit` returns it.
+
+        Raises
+        ------
+        SelectionError
+            A name or value that is not there, or too few points.
+        """
+        asked = {"model": model, "variable": variable, "over": over, "nearest": nearest or None}
+        if isinstance(window, tuple):
+            window = ",".join("" if end is None else repr(float(end)) for end in window)
+        chosen = {"window": window, "correction": ",".join(correction), "sel": _texts(sel)}
+        found = self._client.get(f"{self._path}/fits?{_query(**asked, **chosen)}")
+        attrs = {name: found[name] for name in ("variable", "over", "law", "rule")}
+        return from_plain(found, attrs)
+
+    def figures(self) -> list[dict[str, Any]]:
+        """Return the figures that this sweep can give: name, title, what can be chosen."""
+        found: list[dict[str, Any]] = self._client.get(f"{self._path}/figures")["figures"]
+        return found
+
+    def figure(
+        self,
+        name: str,
+        *,
+        model: str | None = None,
+        variable: str | Collection[str] | None = None,
+        x: str | None = None,
+        y: str | None = None,
+        nearest: bool = False,
+        theme: str = "light",
+        **sel: Any,
+    ) -> go.Figure:
+        """Return a figure drawn by the service, for Plotly; ``sweep.figures()`` lists them.
+
+        Parameters
+        ----------
+        model, variable, x, y
+            What is drawn, where a figure leaves a choice.
+        nearest
+            Whether to take the nearest value on an axis.
+        theme
+            ``light`` or ``dark``.
+        **sel
+            Coordinates: a number, several, or a slice.
+
+        Raises
+        ------
+        NotFound
+            No such figure, or this sweep cannot give it.
+        SelectionError
+            A name or value that is not there, or an axis that is left open.
+        """
+        import plotly.graph_objects as go  # a library that only figures need
+
+        names = variable if isinstance(variable, str) else ",".join(variable or ())
+        asked = {"model": model, "variable": names, "x": x, "y": y, "sel": _texts(sel)}
+        query = _query(**asked, nearest=nearest or None, theme=theme)
+        found = self._client.get(f"{self._path}/figures/{quote(name, safe='')}?{query}")
+        return go.Figure(_with_arrays(found))
 
     def cancel(self) -> RemoteSweep:
         """End the sweep; what is stored stays. Conflict if it has ended."""
@@ -236,6 +331,44 @@ class RemoteSweep:
     def _file(self, name: str) -> bytes | None:
         """Return a file of the store, None if it is not there, or not computed yet."""
         return self._client.get_bytes(f"{self._path}/zarr/{name}")
+
+
+def _with_arrays(part: Any) -> Any:
+    """Return a figure with arrays of numpy in place of those of plotly.js, in base64."""
+    if isinstance(part, list):
+        return [_with_arrays(item) for item in part]
+    if not isinstance(part, dict):
+        return part
+    if "bdata" not in part:
+        return {name: _with_arrays(value) for name, value in part.items()}
+    values = np.frombuffer(b64decode(part["bdata"]), part["dtype"])
+    shape = [int(side) for side in part["shape"].split(",")] if "shape" in part else -1
+    return values.reshape(shape)
+
+
+def _query(**asked: Any) -> str:
+    """Return what a caller asked for, without what was left open."""
+    given = {name: value for name, value in asked.items() if value not in (None, "", [])}
+    return urlencode(given, doseq=True)
+
+
+def _texts(sel: Mapping[str, Any]) -> list[str]:
+    """Return selections as the service reads them.
+
+    Examples
+    --------
+    >>> _texts({"T": slice(1e-6, None), "alpha": [3, 4], "W": 1})
+    ['T=1e-06:', 'alpha=3,4', 'W=1']
+    """
+    return [f"{name}={_text(value)}" for name, value in sel.items()]
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, slice):
+        return ":".join("" if end is None else str(end) for end in (value.start, value.stop))
+    if isinstance(value, str) or np.ndim(value) == 0:
+        return str(value)
+    return ",".join(map(str, value))
 
 
 def _with_mask(ds: xr.Dataset) -> xr.Dataset:

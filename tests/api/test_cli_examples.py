@@ -12,6 +12,7 @@ import pytest
 import typer
 import yaml
 
+import delocal
 from delocal.api import cli
 from delocal.api.cli import cluster
 from delocal.api.client import Client
@@ -57,6 +58,7 @@ def world(tmp_path_factory):
     folder = tmp_path_factory.mktemp("world")
     (folder / "dipoles.yaml").write_text(yaml.safe_dump(DIPOLES))
     (folder / "colder.yaml").write_text(yaml.safe_dump(COLDER))
+    delocal.run(DIPOLES, folder / "dipoles")
     settings = Settings(data=folder / "results", cluster=ClusterSettings(kind="none"))
     with serving(settings) as (url, service), Client(url) as client:
         yield folder, url, client, service

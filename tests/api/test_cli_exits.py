@@ -76,6 +76,13 @@ def test_a_sweep_that_is_not_done_is_1(exits, served, running):
         (["fetch", "ID", "-o", "x.hdf"], "choose one of .zarr, .zip, .nc"),
         (["cancel", "ID"], "only a queued or running one can end"),
         (["config", "--data"], "requires an argument"),
+        (["ls", "--where", "T"], "write NAME=VALUE"),
+        (["fit", "ID", "kapa_sd", "--over", "T"], "did you mean 'kappa_sd'"),
+        (["plot", "ID", "kapa"], "Known: "),
+        (["plot", "ID", "kappa", "-o", "x.gif", "--sel", "alpha=3"], ".html, .png, .svg, .pdf"),
+        (["fit", "./nowhere", "kappa_sd", "--over", "T"], "holds no sweep"),
+        (["eval", "scaling", "alhpa=3"], "did you mean 'alpha'"),
+        (["eval", "network", "d=2"], "is a Monte Carlo model"),
     ],
 )
 def test_a_mistake_is_2_and_says_what_to_do(exits, served, monkeypatch, words, advice):
@@ -163,3 +170,4 @@ def test_names_and_sweeps_are_completed(served, monkeypatch):
     assert complete.sweeps(sweep[:6]) == [(sweep, "done: dipoles")]
     monkeypatch.setenv("DELOCAL_URL", NOBODY)
     assert complete.sweeps("") == []
+    assert "kappa" in [name for name, _ in complete.figures("ka")]

@@ -10,6 +10,8 @@ from delocal.api.cli import (  # isort: skip
     sweeps,
     watching,
     results,
+    fits,
+    figures,
     theory,
     upkeep,
     keys,
@@ -21,6 +23,8 @@ from delocal.api.cli.main import main
 __all__ = [
     "app",
     "cluster",
+    "figures",
+    "fits",
     "keys",
     "main",
     "results",

@@ -14,8 +14,11 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from delocal.api.cli import complete
+from delocal.service.errors import Problem, RequestError
 
 if TYPE_CHECKING:
+    import xarray as xr
+
     from delocal.api.client import Client
 
 HERE = "http://127.0.0.1:8000"
@@ -29,10 +32,24 @@ Json = Annotated[bool, typer.Option("--json", help="print JSON for a program to 
 RequestFile = Annotated[
     Path, typer.Argument(metavar="REQUEST", exists=True, dir_okay=False, help="JSON or YAML file")
 ]
+Model = Annotated[str | None, typer.Option(help="needed if the sweep has several")]
+Sel = Annotated[
+    list[str] | None,
+    typer.Option(help="a coordinate and its values: W=1, T=1e-6:1e-4, alpha=3,4"),
+]
+Nearest = Annotated[bool, typer.Option("--nearest", help="take the nearest value on an axis")]
 SweepId = Annotated[
     str,
     typer.Argument(
         metavar="SWEEP", help="its id, as `delocal ls` shows it", autocompletion=complete.sweeps
+    ),
+]
+SweepOrFolder = Annotated[
+    str,
+    typer.Argument(
+        metavar="SWEEP",
+        help="its id, as `delocal ls` shows it; or the folder of `delocal run`",
+        autocompletion=complete.sweeps,
     ),
 ]
 
@@ -70,6 +87,33 @@ def connected(url: str, key: str | None) -> Client:
     from delocal.api.client import connect  # half a second, which `--help` need not wait
 
     return connect(url, key)
+
+
+def json_of(ds: xr.Dataset) -> dict[str, Any]:
+    """Return a dataset as JSON has it, as `/data` gives it."""
+    import orjson
+
+    from delocal.service.results import to_plain
+
+    text = orjson.dumps(to_plain(ds), option=orjson.OPT_SERIALIZE_NUMPY)
+    found: dict[str, Any] = orjson.loads(text)
+    return found
+
+
+def is_folder(sweep: str) -> bool:
+    """Whether a sweep is given as the place where `delocal run` left it."""
+    return "/" in sweep or Path(sweep).is_dir()
+
+
+def named(texts: Sequence[str] | None, option: str) -> dict[str, str]:
+    """Return values by name, of texts such as ``T=1e-3``; RequestError if one is no such text."""
+    found = dict(text.partition("=")[::2] for text in texts or ())
+    wrong = [
+        Problem(option, f"{n!r} has no value; write NAME=VALUE") for n, v in found.items() if not v
+    ]
+    if wrong:
+        raise RequestError(wrong)
+    return found
 
 
 def tell(as_json: bool, content: Mapping[str, Any]) -> None:

@@ -24,6 +24,13 @@ def reproductions(incomplete: str) -> Found:
     return _fitting(((r.name, r.title) for r in load_reproductions().values()), incomplete)
 
 
+def figures(incomplete: str) -> Found:
+    """Return the figures whose name begins so, each with its title."""
+    from delocal.service.figures import RECIPES
+
+    return _fitting(((name, r.title) for name, r in RECIPES.items()), incomplete)
+
+
 def sweeps(incomplete: str) -> Found:
     """Return the newest sweeps of the service at DELOCAL_URL, if one answers at once."""
     from delocal.api.cli.base import HERE

@@ -11,12 +11,14 @@ from delocal.api.cli.base import (
     HERE,
     Json,
     Key,
+    Model,
     RequestFile,
     SweepId,
     Url,
     command,
     connected,
     counts,
+    named,
     out,
     print_table,
     say,
@@ -64,17 +66,34 @@ def submit(
             tell_status(as_json, client.submit(parsed).status())
 
 
-@command("delocal ls", "delocal ls --limit 5 --json", "delocal ls --deleted", panel=PANEL)
+@command(
+    "delocal ls",
+    "delocal ls --state queued,running --model scaling",
+    "delocal ls --text dipoles --since 2026-01-01 --where T=1e-6:1e-4 --json",
+    panel=PANEL,
+)
 def ls(
+    state: Annotated[str | None, typer.Option(help="in this state, or one of several: a,b")] = None,
+    model: Annotated[list[str] | None, typer.Option(help="with this model")] = None,
+    tag: Annotated[list[str] | None, typer.Option(help="with this tag")] = None,
+    text: Annotated[str | None, typer.Option(help="words in name, tags or models")] = None,
+    since: Annotated[str | None, typer.Option(help="submitted then or later, 2026-03-01")] = None,
+    until: Annotated[str | None, typer.Option(help="submitted before then")] = None,
+    where: Annotated[
+        list[str] | None, typer.Option(help="with values there: T=1e-3, T=1e-6:1e-4")
+    ] = None,
     limit: Annotated[int, typer.Option(min=1, help="sweeps at most")] = 20,
     deleted: Annotated[bool, typer.Option("--deleted", help="those in the trash")] = False,
     url: Url = HERE,
     key: Key = None,
     as_json: Json = False,
 ) -> None:
-    """List sweeps, the newest first."""
+    """List sweeps that meet all that is asked, the newest first."""
+    filters = {"state": state, "model": model, "tag": tag, "text": text, "since": since}
     with connected(url, key) as client:
-        found = client.sweeps(limit=limit, deleted=deleted)
+        found = client.sweeps(
+            limit=limit, until=until, deleted=deleted, **filters, **named(where, "--where")
+        )
     if as_json:
         tell_json(found)
     else:
@@ -108,7 +127,7 @@ def cells(
         list[str] | None, typer.Option(help="cells of this status only; several times for several")
     ] = None,
     variables: Annotated[str | None, typer.Option(help="comma-separated; all if absent")] = None,
-    model: Annotated[str | None, typer.Option(help="needed if the sweep has several")] = None,
+    model: Model = None,
     limit: Annotated[int, typer.Option(min=1, help="cells at most")] = 20,
     url: Url = HERE,
     key: Key = None,

@@ -8,8 +8,22 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from delocal.api.cli import complete
-from delocal.api.cli.base import Json, command, err, out, plain_logs, print_table, say, tell_json
+from delocal.api.cli.base import (
+    Json,
+    Key,
+    command,
+    connected,
+    err,
+    json_of,
+    named,
+    out,
+    plain_logs,
+    print_table,
+    say,
+    tell_json,
+)
 from delocal.api.progress import bars
+from delocal.service.request import read_content
 
 if TYPE_CHECKING:
     from delocal.service.ledger import SweepRecord
@@ -40,6 +54,60 @@ def models(
             ]
             print_table(rows, ("name", "choices", "description"))
         print_table(model["variables"], ("name", "long_name", "units", "equation"))
+
+
+@command(
+    "delocal eval scaling d=2 alpha=3 beta=3 T=1e-4 W=1",
+    "delocal eval scaling d=2 alpha=3 beta=3 T=1e-6,1e-4 W=1 --variables kappa_sd,kappa_ps",
+    "delocal eval scba T='{geomspace: [0.01, 0.1, 5]}' --variables sigma --json",
+    panel=PANEL,
+    name="eval",
+)
+def evaluate(
+    model: Annotated[str, typer.Argument(autocompletion=complete.models, help="not Monte Carlo")],
+    parameters: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="NAME=VALUE", help="a number, several (1,2), or an axis as in a request"
+        ),
+    ] = None,
+    variables: Annotated[str | None, typer.Option(help="comma-separated; all if absent")] = None,
+    option: Annotated[
+        list[str] | None, typer.Option(help="NAME=VALUE, a choice of the model")
+    ] = None,
+    url: Annotated[
+        str | None, typer.Option(help="a service that evaluates it, in place of this process")
+    ] = None,
+    key: Key = None,
+    as_json: Json = False,
+) -> None:
+    """Evaluate a theory at a few points, here and now."""
+    from delocal.service.cells import walk
+    from delocal.service.evaluation import EvaluationRequest, evaluate_here
+
+    given = {n: _value(n, text) for n, text in named(parameters, "parameters").items()}
+    options = {n: _value(n, text) for n, text in named(option, "--option").items()}
+    wanted = variables.split(",") if variables else None
+    if url is None:
+        asked = {"parameters": given, "options": options, "variables": wanted}
+        ds = evaluate_here(model, EvaluationRequest.parse(asked)).dataset
+    else:
+        with connected(url, key) as client:
+            ds = client.evaluate(model, options=options, variables=wanted, **given)
+    if as_json:
+        tell_json(json_of(ds))
+    elif ds.status.ndim:
+        rows = list(walk(ds, None, wanted))
+        print_table(rows, list(rows[0]), wrap=False)
+    else:
+        values = [{"name": n, "value": v.values.tolist(), **v.attrs} for n, v in ds.items()]
+        print_table(values, ("name", "value", "units", "long_name"))
+
+
+def _value(name: str, text: str) -> Any:
+    """Return a number, a list or an axis, of what was typed."""
+    several = "," in text and text[0] not in "[{"
+    return read_content(f"{name}: [{text}]" if several else f"{name}: {text}")[name]
 
 
 @command(
