@@ -53,9 +53,9 @@ def show(output: Path, console: Console) -> None:
         with connect(url) as client:
             sweep = client.submit(REQUEST).wait()
             status = sweep.status()
+            ds = sweep.open()["scaling"].to_dataset().load()
         counts = ", ".join(f"{n:,} {what}" for what, n in status["cells"].items())
         console.print(f"sweep {sweep.id} is {status['state']}: {counts}", highlight=False)
-        ds = sweep.open()["scaling"].to_dataset().load()
         store = service.sweeps.store(sweep.id).zarr_path.resolve()
     console.print(exponent_table(ds))
     page = output / "demo.html"

@@ -56,7 +56,7 @@ TYPED = [
 def world(tmp_path_factory):
     """A folder with files, a service whose data lie in it, and a key of it."""
     folder = tmp_path_factory.mktemp("world")
-    (folder / "dipoles.yaml").write_text(yaml.safe_dump(DIPOLES))
+    (folder / "dipoles.yaml").write_text(yaml.safe_dump(DIPOLES, sort_keys=False))
     (folder / "colder.yaml").write_text(yaml.safe_dump(COLDER))
     delocal.run(DIPOLES, folder / "dipoles")
     settings = Settings(data=folder / "results", cluster=ClusterSettings(kind="none"))

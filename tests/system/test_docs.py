@@ -69,7 +69,12 @@ def scripts(page):
             yield fence[1], fence[2], printed
 
 
-WITH_SCRIPTS = [p for p in PAGES if list(scripts(p)) and p.name != "CONTRIBUTING.md"]
+WITH_SCRIPTS = [
+    page
+    for page in PAGES
+    if list(scripts(page)) and page.name not in ("CONTRIBUTING.md", "run-on-slurm.md")
+]
+"""Pages that run here; the other two have tests of their own, here and in test_slurm.py."""
 
 
 def test_there_are_scripts_to_run():
@@ -141,6 +146,7 @@ def test_a_page_runs_from_top_to_bottom_and_prints_what_it_says(page, desk, monk
     namespace = {"__name__": "page"}
     with contextlib.ExitStack() as stack:
         stack.callback(close_clients, namespace)
+        stack.callback(forget_but, set(models.load_models()))
         url, client = HERE, None
         if HERE in "".join(blocks(page, "python")) or blocks(page, "bash"):
             settings = Settings(data=desk / "results", cluster={"kind": "none"})
@@ -161,6 +167,11 @@ def close_clients(namespace):
     for value in namespace.values():
         if isinstance(value, delocal.Client):
             value.close()
+
+
+def forget_but(known):
+    for name in set(models.load_models()) - known:
+        models.forget(name)
 
 
 def test_what_is_not_typed_stands_on_a_page():

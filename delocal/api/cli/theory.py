@@ -59,7 +59,7 @@ def models(
 @command(
     "delocal eval scaling d=2 alpha=3 beta=3 T=1e-4 W=1",
     "delocal eval scaling d=2 alpha=3 beta=3 T=1e-6,1e-4 W=1 --variables kappa_sd,kappa_ps",
-    "delocal eval scba T='{geomspace: [0.01, 0.1, 5]}' --variables sigma --json",
+    "delocal eval scba d=3 u='{geomspace: [0.1, 10, 3]}' --json",
     panel=PANEL,
     name="eval",
 )
