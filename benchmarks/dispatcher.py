@@ -60,6 +60,9 @@ class Idle:
     def cancel(self, root: str) -> None:
         """Do nothing: there is nothing to wait for."""
 
+    def shorten(self, root: str) -> None:
+        """Do nothing: a task is one block."""
+
     def close(self) -> None:
         """End the thread."""
         self._tasks.put(None)
