@@ -33,6 +33,7 @@ from delocal.workers.plan import Part, Plan, model_of
 MAX_CELLS = 100_000  # all variables of so many cells are some dozen MiB
 MEASURED_FOR = 1.0  # seconds, before a measured cost is believed rather than the model's own
 AT_A_TIME = 2  # each keeps a core busy that sweeps and other answers want too
+ADVICE = "Take fewer points, or submit them as a sweep: POST /v1/sweeps"
 FIELDS = {"axes": "parameters", "fixed": "parameters"}
 """Where a caller gave what a request for a sweep has elsewhere."""
 
@@ -85,7 +86,7 @@ class EvaluationRequest(BaseModel):
 
     @property
     def wanted(self) -> list[str] | None:
-        """The variables of the answer, the status among them; None for all."""
+        """The variables of the answer, with the status; None if all are wanted."""
         if self.variables is None:
             return None
         return list(dict.fromkeys((*self.variables, "status")))
@@ -99,7 +100,7 @@ class EvaluationRequest(BaseModel):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The dataset, lazy in nothing, and what is known of cells that raised."""
+    """The dataset, in memory, and what is known of cells that raised."""
 
     dataset: xr.Dataset
     failures: tuple[Mapping[str, Any], ...]
@@ -179,9 +180,6 @@ def evaluate_here(name: str, asked: EvaluationRequest) -> Evaluation:
     found = evaluate_block(part, 0)
     ds = on_grid(model_of(part), part.grid, found.arrays)
     return Evaluation(choose(ds, asked.wanted, {}), found.failures)
-
-
-ADVICE = "Take fewer points, or submit them as a sweep: POST /v1/sweeps"
 
 
 def _model(name: str) -> Model:
