@@ -96,7 +96,7 @@ def test_a_mistake_is_a_problem_with_advice(rest, url, query, status, advice):
 
 
 def test_too_many_values_are_413(rest, url, monkeypatch):
-    monkeypatch.setattr("delocal.service.figures.choices.MAX_VALUES", 20)
+    monkeypatch.setattr("delocal.service.figures.offers.MAX_VALUES", 20)
     assert "at most 20" in ask(rest, f"{url}/heatmap", 413).json()["detail"]
 
 
