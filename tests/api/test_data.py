@@ -112,6 +112,7 @@ def assert_rows(found, expected):
 def test_a_netcdf_file_is_the_dataset(rest, url, expected):
     response = ask(rest, f"{url}?{QUERY}&format=netcdf")
     assert response.headers["Content-Type"] == "application/x-netcdf"
+    assert response.headers["Content-Disposition"].endswith('.nc"')
     with xr.open_dataset(io.BytesIO(response.content), engine="h5netcdf") as found:
         found = found.load()
     assert found.region.attrs["flag_meanings"] == expected.region.attrs["flag_meanings"]
@@ -168,6 +169,7 @@ def test_a_mistake_in_the_format_is_named(rest, url, query, status, message):
 def test_what_is_too_large_is_refused_before_it_is_read(
     rest, url, module, bound, form, monkeypatch
 ):
+    ask(rest, f"{url}?variables=status&d=2&T=1e-6&alpha=1")  # coordinates are read once
     monkeypatch.setattr(xr.Dataset, "compute", lambda *_: pytest.fail("read"))
     monkeypatch.setattr(formats.Table, "read", lambda *_: pytest.fail("read"))
     monkeypatch.setattr(module, bound, 10)
@@ -255,7 +257,7 @@ def test_a_sweep_made_anew_is_another_generation(rest, service):
 
 
 def test_data_are_read_while_they_are_written(rest, service):
-    store, sweep = held(service, block_cells=3)
+    store, sweep = held(service, block_cells=6)
     url = f"/v1/sweeps/{sweep}/data?variables=log10_kappa_sd,status"
     blocks, part = list(store.plan.parts[0].blocks), store.plan.parts[0]
     seen, wrong = [], []
