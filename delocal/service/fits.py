@@ -25,7 +25,7 @@ from delocal.service.estimates import natural_logarithm, relative_error, usable,
 
 Array = NDArray[np.float64]
 Window = tuple[float | None, float | None] | Literal["low", "high"] | None
-MAX_WORK = 20_000_000  # values times windows: a few seconds
+MAX_WORK = 5_000_000  # values times windows: some seconds
 TOWARDS: dict[str, Literal["low", "high"]] = {"low": "low", "high": "high"}
 POWER = re.compile(r"(.+)\^([-+]?[\d.]+(?:[eE][-+]?\d+)?)")
 ABOUT = {

@@ -171,7 +171,7 @@ def test_wrong_corrections_and_windows_are_said(plane):
 
 def test_too_many_windows_for_one_answer_are_refused():
     ds = xr.Dataset({"y": (("W", "T"), np.ones((1000, 1000)))}, {"T": np.arange(1000.0)})
-    with pytest.raises(TooLarge, match="at most 20,000,000"):
+    with pytest.raises(TooLarge, match="at most 5,000,000"):
         refuse_dear(ds, "y", "T", "low")
     refuse_dear(ds, "y", "T", None)
 
