@@ -49,6 +49,7 @@ POLICY: dict[str, Rule] = {
     "GET /metrics": READ,
     "GET /v1/models": READ,
     "GET /v1/models/{name}": READ,
+    "POST /v1/models/{name}/evaluate": READ,
     "POST /v1/sweeps": Rule(Scope.SWEEPS_WRITE, act="sweep.submit"),
     "GET /v1/sweeps": READ,
     "GET /v1/sweeps/{sweep_id}": READ,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import xarray as xr
 
 from delocal.service.estimates import variable_of
-from delocal.service.export import _cell_dims, _columns
+from delocal.service.rows import Table
 
 if TYPE_CHECKING:
     import pandas
@@ -42,8 +42,8 @@ def to_dataframe(ds: xr.Dataset, variables: Sequence[str] | None = None) -> pand
     for name in wanted:
         variable_of(ds, str(name))
     part = ds[list(dict.fromkeys(wanted))]
-    whole = {dim: slice(0, part.sizes[dim]) for dim in _cell_dims(part)}
-    table = pandas.DataFrame(_columns(part, whole))
+    rows = Table.of(part)
+    table = pandas.DataFrame(rows.read({dim: slice(0, part.sizes[dim]) for dim in rows.dims}))
     for name, array in part.data_vars.items():
         if "flag_values" in array.attrs:
             names = str(array.attrs["flag_meanings"]).split()

@@ -12,6 +12,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from delocal.physics.models import adopt
 from delocal.service.audit import Audit
 from delocal.service.dispatcher import Dispatcher
+from delocal.service.evaluation import Evaluations
 from delocal.service.keys import AccessSettings, Keys, OidcSettings
 from delocal.service.ledger import Ledger
 from delocal.service.logs import LogSettings, adopt_logs
@@ -91,6 +92,9 @@ class Settings(BaseSettings):
         description="modules that register models of your own; service and workers import them",
     )
     max_cells: int = Field(default=MAX_CELLS, ge=1, description="cells of one sweep at most")
+    evaluate_seconds: float = Field(
+        default=2.0, gt=0, description="that a model may be evaluated for at once, without a sweep"
+    )
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()
     quota: QuotaSettings = QuotaSettings()
@@ -148,6 +152,7 @@ class Service:
         )
         self._purging.start()
         self.datasets = OpenDatasets()
+        self.evaluations = Evaluations(self.sweeps, settings.evaluate_seconds)
         self.dispatcher.start()
 
     def close(self) -> None:
