@@ -31,7 +31,7 @@ class Curves:
     Parameters
     ----------
     ln_x : shape (n,)
-        Increasing.
+        In increasing order, as far as finite.
     ln_y : shape (m, n)
         One row for each curve.
     sigma : shape (m, n), optional
@@ -196,13 +196,15 @@ def local_slopes(curves: Curves) -> tuple[Array, Array]:
     Neighbouring slopes share a point, and their errors are correlated. The error is NaN for points
     without one.
     """
-    ln_y = np.where(curves.usable, curves.ln_y, np.nan)
-    step = np.diff(curves.ln_x)
+    usable = curves.usable
+    ln_y = np.where(usable, curves.ln_y, np.nan)
+    step = np.diff(np.where(np.isfinite(curves.ln_x), curves.ln_x, np.nan))
+    step = np.where(step > 0, step, np.nan)  # two points at one x have no slope
     slopes = np.diff(ln_y, axis=1) / step
     if curves.sigma is None:
         return slopes, np.full_like(slopes, np.nan)
-    sigma = np.where(curves.usable, curves.sigma, np.nan)
-    return slopes, np.hypot(sigma[:, 1:], sigma[:, :-1]) / np.abs(step)
+    sigma = np.where(usable, curves.sigma, np.nan)
+    return slopes, np.hypot(sigma[:, 1:], sigma[:, :-1]) / step
 
 
 def _fit_rows(curves: Curves, usable: Mask) -> PowerLaws:
