@@ -31,7 +31,7 @@ class Curves:
     Parameters
     ----------
     ln_x : shape (n,)
-        Increasing.
+        In increasing order, as far as finite.
     ln_y : shape (m, n)
         One row for each curve.
     sigma : shape (m, n), optional
@@ -196,13 +196,15 @@ def local_slopes(curves: Curves) -> tuple[Array, Array]:
     Neighbouring slopes share a point, and their errors are correlated. The error is NaN for points
     without one.
     """
-    ln_y = np.where(curves.usable, curves.ln_y, np.nan)
-    step = np.diff(curves.ln_x)
+    usable = curves.usable
+    ln_y = np.where(usable, curves.ln_y, np.nan)
+    step = np.diff(np.where(np.isfinite(curves.ln_x), curves.ln_x, np.nan))
+    step = np.where(step > 0, step, np.nan)  # two points at one x have no slope
     slopes = np.diff(ln_y, axis=1) / step
     if curves.sigma is None:
         return slopes, np.full_like(slopes, np.nan)
-    sigma = np.where(curves.usable, curves.sigma, np.nan)
-    return slopes, np.hypot(sigma[:, 1:], sigma[:, :-1]) / np.abs(step)
+    sigma = np.where(usable, curves.sigma, np.nan)
+    return slopes, np.hypot(sigma[:, 1:], sigma[:, :-1]) / step
 
 
 def _fit_rows(curves: Curves, usable: Mask) -> PowerLaws:
@@ -254,6 +256,10 @@ class _Problem:
     terms: Array
     ln_y: Array
     weight: Array
+
+    def rows(self, rows: NDArray[np.int64]) -> _Problem:
+        """Return the problem of some curves."""
+        return _Problem(self.lines[rows], self.terms[rows], self.ln_y[rows], self.weight[rows])
 
     def factors(self, found: Array) -> Array:
         """Return 1 + sum c s."""
@@ -308,25 +314,30 @@ def _minimise(problem: _Problem) -> Array:
     if not k:
         found += problem.step(found)
         return found + problem.step(found)  # once more, for the rounding of the first
-    moved = np.full(m, np.inf)
+    moving = np.arange(m)
     for _ in range(STEPS):
-        step = _halved(problem, found, problem.step(found))
-        found = found + step
-        moved = np.abs(np.einsum("mnk,mk->mn", problem.terms, step[:, 2:])).max(axis=1)
-        if not (moved > STEP_ENDS).any():
+        part = problem.rows(moving)
+        step = _halved(part, found[moving], part.step(found[moving]))
+        found[moving] += step
+        moved = np.abs(np.einsum("mnk,mk->mn", part.terms, step[:, 2:])).max(axis=1)
+        moving = moving[moved > STEP_ENDS]
+        if not moving.size:
             break
-    found[moved > STEP_ENDS] = np.nan
+    found[moving] = np.nan
     return found
 
 
 def _halved(problem: _Problem, found: Array, step: Array) -> Array:
     """Return each step, halved until chi2 does not rise."""
-    before = problem.chi2(found) * (1 + ROUNDING)
+    most = problem.chi2(found) * (1 + ROUNDING)
+    step = step.copy()
+    rising = np.arange(len(step))
     for _ in range(HALVINGS):
-        worse = problem.chi2(found + step) > before
-        if not worse.any():
+        there = found[rising] + step[rising]
+        rising = rising[problem.rows(rising).chi2(there) > most[rising]]
+        if not rising.size:
             break
-        step = np.where(worse[:, np.newaxis], step / 2, step)
+        step[rising] /= 2
     return step
 
 

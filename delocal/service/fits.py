@@ -25,7 +25,7 @@ from delocal.service.estimates import natural_logarithm, relative_error, usable,
 
 Array = NDArray[np.float64]
 Window = tuple[float | None, float | None] | Literal["low", "high"] | None
-MAX_WORK = 20_000_000  # values times windows: a few seconds
+MAX_WORK = 5_000_000  # values times windows: some seconds
 TOWARDS: dict[str, Literal["low", "high"]] = {"low": "low", "high": "high"}
 POWER = re.compile(r"(.+)\^([-+]?[\d.]+(?:[eE][-+]?\d+)?)")
 ABOUT = {
@@ -205,7 +205,7 @@ class _Data:
             sigmas=(difference / found.exponent_stderr).where(known),
             local_slope=self._on_cells(slopes, "interval"),
             local_slope_stderr=self._on_cells(slopes_error, "interval"),
-        ).assign_coords(middle=("interval", np.sqrt(x[1:] * x[:-1])))
+        ).assign_coords(middle=("interval", _middles(x)))
         if self._corrections:
             found = found.assign(
                 coefficient=self._on_cells(laws.coefficients, "correction"),
@@ -233,6 +233,12 @@ class _Data:
             array.attrs = {"long_name": long_name.format(**words), "units": unit.format(**words)}
         found.middle.attrs = {"long_name": f"geometric mean of {self._over}", "units": units}
         return found[[name for name in ABOUT if name in found]]
+
+
+def _middles(x: Array) -> Array:
+    """Return geometric means of neighbours; NaN where one of them is not positive."""
+    positive = np.where(x > 0, x, np.nan)
+    return np.asarray(np.sqrt(positive[1:] * positive[:-1]))
 
 
 def parse_window(text: str | None) -> Window:
@@ -282,7 +288,8 @@ def _term(ds: xr.Dataset, name: str) -> xr.DataArray:
     """Return a correction: a variable or coordinate, or a power of one."""
     power = POWER.fullmatch(name)
     base = ds[_base(name)].astype(float)
-    return base if name in ds.variables or power is None else base ** float(power[2])
+    with np.errstate(invalid="ignore", divide="ignore"):  # a point that is NaN does not count
+        return base if name in ds.variables or power is None else base ** float(power[2])
 
 
 def _base(name: str) -> str:

@@ -42,6 +42,15 @@ def test_the_answer_is_the_fit_of_python(rest, service, sweep):
     assert answer["rule"] == "all points"
 
 
+def test_a_caller_that_has_the_answer_is_told_so(rest, sweep):
+    first = ask(rest, sweep, window="low")
+    tag = first.headers["ETag"]
+    query = {"variable": "kappa_sd", "over": "T", "window": "low"}
+    again = rest.get(f"/v1/sweeps/{sweep}/fits", params=query, headers={"If-None-Match": tag})
+    assert (again.status_code, again.content) == (304, b"")
+    assert ask(rest, sweep).headers["ETag"] != tag
+
+
 def test_cells_window_and_correction_are_chosen(rest, sweep):
     answer = ask(
         rest,

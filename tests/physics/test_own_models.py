@@ -134,8 +134,12 @@ def test_an_installed_package_offers_models(monkeypatch):
     assert load_models()["installed"] is law
     assert "installed" in shared_models()
     assert homes() == ()
-    with pytest.raises(ValueError, match="there is a model 'installed' already"):
-        register(law)
+    register(law)  # by its own module, when the entry point loads it
+    assert load_models()["installed"] is law
+    register(dataclasses.replace(law, version="2"))
+    with pytest.raises(ValueError, match="has another model 'installed'; rename one"):
+        load_models()
+    forget("installed")
     monkeypatch.setattr(models, "entry_points", lambda group: [Entry(None)])
     load_models.cache_clear()
     with pytest.raises(ValueError, match="is no Model but None"):
@@ -148,7 +152,7 @@ def test_an_installed_model_does_not_take_the_name_of_ours(monkeypatch):
     law = dataclasses.replace(load_models()["scaling"], version="other")
     monkeypatch.setattr(models, "entry_points", lambda group: [Entry(law)])
     load_models.cache_clear()
-    with pytest.raises(ValueError, match="another model scaling; rename it"):
+    with pytest.raises(ValueError, match="has another model 'scaling'; rename one"):
         load_models()
     monkeypatch.undo()
     load_models.cache_clear()

@@ -46,6 +46,14 @@ def test_importing_delocal_is_enough():
     assert "TreeAccessor" in done.stdout
 
 
+@pytest.mark.parametrize(
+    "lacking", [["xarray"], ["pydantic", "sqlalchemy", "uncertainties", "zarr"]]
+)
+def test_importing_delocal_needs_no_extra(lacking):
+    code = f"import sys; sys.modules.update(dict.fromkeys({lacking})); import delocal"
+    subprocess.run([sys.executable, "-c", f"{code}; delocal.models()"], check=True)
+
+
 def test_monte_carlo_and_theory_stand_side_by_side(tree, network, scaling):
     found = tree.delocal.compare("R1")
     assert found.ratio.sizes == {"T": 4, "W": 2}

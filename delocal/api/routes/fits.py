@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated
 
-import orjson
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Query, Request, Response
 
+from delocal.api.caching import answer_tag, is_known, not_modified
 from delocal.api.errors import documented
+from delocal.api.plain import plain_json
 from delocal.api.routes.data import ModelName, Nearest
 from delocal.api.routes.deps import CurrentService, SweepId
 from delocal.service.fits import fit, needed, parse_window, refuse_dear
@@ -58,11 +59,13 @@ EXAMPLE = {
     response_class=Response,
     responses={
         200: {"content": {"application/json": {"example": EXAMPLE}}},
+        304: {"description": "The caller has it already"},
         **documented(404, 409, 413, 422),
     },
 )
 def fits(
     sweep_id: SweepId,
+    request: Request,
     service: CurrentService,
     variable: VariableName,
     over: Over,
@@ -76,7 +79,14 @@ def fits(
 
     NaN and infinities are null. Points that are not computed yet are left out.
     """
-    ds = service.datasets.get(service.sweeps.store(sweep_id), model)
+    record, store = service.sweeps.stored(sweep_id)
+    headers = {"Cache-Control": "no-store"}
+    if record.final:
+        tag = answer_tag(store.version, "fits", sorted(request.query_params.multi_items()))
+        headers = {"Cache-Control": "private, no-cache", "ETag": tag}
+        if is_known(request.headers, tag):
+            return not_modified(headers)
+    ds = service.datasets.get(store, model)
     corrections = correction.split(",") if correction else []
     limits = parse_window(window)
     chosen = parse_selections(sel or [])
@@ -84,6 +94,4 @@ def fits(
     refuse_dear(part, variable, over, limits)
     found = fit(part, variable, over, correction=corrections, window=limits)
     about = {name: found.attrs[name] for name in ("variable", "over", "law", "rule")}
-    content: dict[str, Any] = {**about, **to_plain(found)}
-    body = orjson.dumps(content, option=orjson.OPT_SERIALIZE_NUMPY)  # NaN and inf become null
-    return Response(body, media_type="application/json")
+    return plain_json({**about, **to_plain(found)}, headers)

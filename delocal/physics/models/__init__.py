@@ -24,8 +24,9 @@ _registered: dict[str, Model] = {}
 def load_models() -> dict[str, Model]:
     """Return every model by its name, in the order of the names."""
     own, installed = _own(), _installed()
-    if twice := sorted(own.keys() & installed.keys()):
-        raise ValueError(f"an installed package has another model {', '.join(twice)}; rename it")
+    for name, model in installed.items():
+        if name in own or _registered.get(name, model) is not model:
+            raise ValueError(f"an installed package has another model {name!r}; rename one of them")
     return dict(sorted({**own, **installed, **_registered}.items()))
 
 
@@ -83,7 +84,7 @@ def register(model: Model | None = None, /, **fields: Any) -> Any:
     if model is None:
         return lambda evaluate: register(Model(evaluate=evaluate, **fields))
     check_model(model)
-    if model.name in {**_own(), **_installed()}:
+    if model.name in _own():
         raise ValueError(f"there is a model {model.name!r} already; choose another name")
     _registered[model.name] = model
     load_models.cache_clear()
