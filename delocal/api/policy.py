@@ -63,6 +63,7 @@ POLICY: dict[str, Rule] = {
     "POST /v1/sweeps/{sweep_id}:retry": Rule(Scope.SWEEPS_WRITE, act="sweep.retry"),
     "POST /v1/sweeps/{sweep_id}:share": Rule(Scope.DATA_READ, act="sweep.share"),
     "GET /v1/sweeps/{sweep_id}/data": DATA,
+    "GET /v1/sweeps/{sweep_id}/fits": DATA,
     "GET /v1/sweeps/{sweep_id}/zarr/{path:path}": FILES,
     # The link itself is the permission, checked where it is used.
     "GET /v1/shared/{token}/data": EVERYBODY,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,6 +47,30 @@ class Selection:
             return cls(low=_number(low, -math.inf), high=_number(high, math.inf))
         values = tuple(_value(part) for part in text.split(","))
         return cls(values, drop="," not in text)
+
+
+def parse_selections(texts: Sequence[str]) -> dict[str, Selection]:
+    """Return selections written as ``W=1``, each of another coordinate.
+
+    Raises
+    ------
+    SelectionError
+        A text without a name, or a coordinate that is given twice.
+
+    Examples
+    --------
+    >>> parse_selections(["W=1", "T=1e-6:1e-4"])["T"].high
+    0.0001
+    """
+    found: dict[str, Selection] = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not (name and equals and values):
+            raise SelectionError(f"{text!r} is no selection; write a coordinate and values: W=1")
+        if name in found:
+            raise SelectionError(f"{name} is given twice; write several values as {name}=1,2")
+        found[name] = Selection.parse(values)
+    return found
 
 
 class OpenDatasets:

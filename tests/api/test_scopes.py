@@ -32,6 +32,7 @@ MATRIX = {
     "POST /v1/sweeps/{sweep_id}:retry": "sweeps:write",
     "POST /v1/sweeps/{sweep_id}:share": "data:read",
     "GET /v1/sweeps/{sweep_id}/data": "data:read",
+    "GET /v1/sweeps/{sweep_id}/fits": "data:read",
     "GET /v1/sweeps/{sweep_id}/zarr/{path:path}": "data:read",
     "GET /v1/shared/{token}/data": EVERYBODY,
     "GET /v1/shared/{token}/zarr/{path:path}": EVERYBODY,

@@ -21,6 +21,7 @@ from delocal.api.app import create_app
 from delocal.api.openapi import openapi_text
 from delocal.api.serving import serving
 from delocal.physics import models
+from delocal.physics.model import Model
 from delocal.service.errors import RequestError
 from delocal.service.request import SweepRequest
 from delocal.service.settings import Service, Settings
@@ -79,6 +80,8 @@ def test_python_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
         for value in namespace.values():
             if isinstance(value, delocal.Client):
                 value.close()
+            if isinstance(value, Model):
+                models.forget(value.name)
 
 
 def contributed(tmp_path, text):
