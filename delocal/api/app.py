@@ -12,7 +12,7 @@ from fastapi.responses import RedirectResponse
 from delocal.api import docs_page, errors, tracing
 from delocal.api.policy import Routes
 from delocal.api.request_log import RequestLog
-from delocal.api.routes import data, fits, keys, models, shared, sweeps
+from delocal.api.routes import data, figures, fits, keys, models, shared, sweeps
 from delocal.api.routes import service as operations
 from delocal.api.schemas import ProblemDetail
 from delocal.api.security import Authenticator, Guard
@@ -58,7 +58,7 @@ def create_app(service: Service, *, local: bool = True) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for resource in (sweeps, data, fits, shared, models, keys):
+    for resource in (sweeps, data, figures, fits, shared, models, keys):
         app.include_router(resource.router, prefix="/v1")
     app.include_router(operations.router)
     docs_page.install(app)

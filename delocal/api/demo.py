@@ -47,18 +47,15 @@ PAPER = {
 
 def show(output: Path, console: Console) -> None:
     """Run the demonstration, print its table, and write its page into `output`."""
-    from delocal.api.cli import follow
-
     output.mkdir(parents=True, exist_ok=True)
     with serving(Settings(data=output / "data")) as (url, service):
         console.print(f"service at {url} ({service.executor.description})", highlight=False)
         with connect(url) as client:
-            sweep = client.submit(REQUEST)
-            follow(sweep)
+            sweep = client.submit(REQUEST).wait()
             status = sweep.status()
+            ds = sweep.open()["scaling"].to_dataset().load()
         counts = ", ".join(f"{n:,} {what}" for what, n in status["cells"].items())
         console.print(f"sweep {sweep.id} is {status['state']}: {counts}", highlight=False)
-        ds = sweep.open()["scaling"].to_dataset().load()
         store = service.sweeps.store(sweep.id).zarr_path.resolve()
     console.print(exponent_table(ds))
     page = output / "demo.html"
@@ -91,5 +88,5 @@ def _figures(ds: xr.Dataset) -> list[Any]:
     shown = [figures.phase_diagram(d, cells=ds.sel(d=d)) for d in (2, 3)]
     for d in (2, 3):
         here = ds.sel(d=d).sel(alpha=3, beta=3, method="nearest").isel(W=0)
-        shown.append(figures.kappa_over_temperature(here))
+        shown.append(figures.Plots(here).kappa())
     return shown

@@ -95,6 +95,11 @@ class OpenDatasets:
             raise NotFound(f"the sweep has no model {name!r}; {did_you_mean(name, models)}")
         return generation.dataset(name)
 
+    def every(self, store: SweepStore) -> dict[str, xr.Dataset]:
+        """Return the datasets of all groups by their names."""
+        generation = self._generation(store)
+        return {name: generation.dataset(name) for name in generation.models}
+
     def _generation(self, store: SweepStore) -> _Generation:
         version = store.version
         with self._lock:
@@ -242,6 +247,31 @@ def to_plain(ds: xr.Dataset) -> dict[str, Any]:
         "coords": {str(name): _plain(ds[name]) for name in ds.coords},
         "data": {str(name): _plain(ds[name]) for name in ds.data_vars},
     }
+
+
+def from_plain(content: Mapping[str, Any], attrs: Mapping[str, Any] | None = None) -> xr.Dataset:
+    """Return the dataset that `to_plain` wrote, as it comes out of JSON; the way back.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"y": ("x", [1.0, np.nan, -np.inf])}, {"x": [1, 2, 3]})
+    >>> from_plain(to_plain(ds)).identical(ds)
+    True
+    """
+    data, coords = (
+        {name: _from_plain(part) for name, part in content[kind].items()}
+        for kind in ("data", "coords")
+    )
+    return xr.Dataset(data, coords, attrs)
+
+
+def _from_plain(part: Mapping[str, Any]) -> xr.Variable:
+    if part["mask"] is None:
+        return xr.Variable(part["dims"], np.asarray(part["values"]), part["attrs"])
+    values, mask = np.array(part["values"], float), np.asarray(part["mask"])
+    for code, number in ((1, np.nan), (2, np.inf), (3, -np.inf)):
+        values[mask == code] = number
+    return xr.Variable(part["dims"], values, part["attrs"])
 
 
 def _plain(array: xr.DataArray) -> dict[str, Any]:
