@@ -1,4 +1,4 @@
-"""/v1/models: what can be swept."""
+"""/v1/models and /v1/examples: what can be swept, and what papers swept."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from delocal.api.errors import documented
+from delocal.service.reproduce import describe_examples
 from delocal.service.sweeps import describe_models
 from delocal.service.sweeps import one_model as describe_one
 
@@ -23,3 +24,9 @@ def list_models() -> list[dict[str, Any]]:
 def one_model(name: str) -> dict[str, Any]:
     """The same as its entry in the list."""
     return describe_one(name)
+
+
+@router.get("/examples", summary="Requests for the sweeps that figures of the papers need")
+def list_examples() -> list[dict[str, Any]]:
+    """For each figure or table, `requests` by label: each can be submitted as it is."""
+    return describe_examples()

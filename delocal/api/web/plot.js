@@ -1,0 +1,52 @@
+/** The plot library, loaded when it is first needed, and the colours of the page for it. */
+
+import { address, Offline } from "./api.js";
+
+const DARK = matchMedia("(prefers-color-scheme: dark)");
+const SETTINGS = { displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "sendDataToCloud"] };
+let loading = null;
+
+/** Return Plotly. */
+function plotly() {
+  loading ??= new Promise((resolve, reject) => {
+    const script = document.createElement("script");
+    script.src = address("web/plotly.min.js");
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = () => {
+      loading = null;
+      script.remove();
+      reject(new Offline());
+    };
+    document.head.append(script);
+  });
+  return loading;
+}
+
+export const theme = () => (DARK.matches ? "dark" : "light");
+
+/** Call `redraw` when the colours of the page change, until `signal`. */
+export function onTheme(redraw, signal) {
+  DARK.addEventListener("change", redraw, { signal });
+}
+
+/** Return a colour of the style sheet. */
+export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+
+/** Draw a figure into an element; `onclick` gets the point that was clicked. */
+export async function draw(element, { data, layout }, { signal, onclick } = {}) {
+  const Plotly = await plotly();
+  if (signal?.aborted) return;
+  const font = { ...layout.font, family: getComputedStyle(document.body).fontFamily, color: colour("ink") };
+  const fitting = { ...layout, font, autosize: true, width: undefined, height: undefined, paper_bgcolor: "rgba(0,0,0,0)" };
+  const first = !element.classList.contains("js-plotly-plot");
+  await Plotly.react(element, data, fitting, SETTINGS);
+  element.clicked = onclick;
+  if (!first) return;
+  element.on("plotly_click", ({ points: [point] }) => element.clicked?.(point));
+  const observer = new ResizeObserver(() => element.offsetParent && Plotly.Plots.resize(element));
+  observer.observe(element);
+  signal?.addEventListener("abort", () => {
+    observer.disconnect();
+    Plotly.purge(element);
+  }, { once: true });
+}

@@ -1,0 +1,3 @@
+/** The figures that the service draws of a sweep. */
+
+export async function figures() {}
