@@ -161,10 +161,10 @@ export function cellTable(caption, variables, values) {
   const rows = variables.filter(([name]) => !name.startsWith("log10_") && !name.endsWith("_stderr")).map(([name, attrs]) => [name, attrs, written(name, attrs, values)]);
   return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Values of the cell" }, h("table", {},
     h("caption", {}, caption),
-    h("thead", {}, h("tr", {}, ["Variable", "Value", "Unit", "Meaning"].map((text) => h("th", { scope: "col" }, text)))),
-    h("tbody", {}, rows.map(([name, attrs, text]) => h("tr", {}, h("th", { scope: "row" }, name), h("td", { class: "number" }, text),
-      h("td", {}, attrs.units === "1" ? "" : attrs.units),
-      h("td", {}, attrs.long_name, attrs.equation && h("span", { class: "hint" }, attrs.equation)))))));
+    h("thead", {}, h("tr", {}, ["Variable", "Value", "Unit"].map((text) => h("th", { scope: "col" }, text)))),
+    h("tbody", {}, rows.map(([name, attrs, text]) => h("tr", {}, 
+      h("th", { scope: "row" }, h("code", {}, name), h("span", { class: "hint", title: attrs.equation }, attrs.long_name)),
+      h("td", { class: "number" }, text), h("td", {}, attrs.units === "1" ? "" : attrs.units))))));
 }
 
 function written(name, { flag_values: flags, flag_meanings: meanings }, values) {
