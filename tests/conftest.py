@@ -15,7 +15,12 @@ from delocal.physics.model import STATUS, Model, Option, Parameter, Status, Vari
 from delocal.workers.clusters.certificates import make_certificates
 from tests import s3_server
 
-NAMESPACES = ("delocal.workers.plan", "delocal.workers.dataset", "delocal.service.request")
+NAMESPACES = (
+    "delocal.workers.plan",
+    "delocal.workers.dataset",
+    "delocal.service.request",
+    "delocal.service.evaluation",
+)
 
 
 def oscillator(parameters, options):

@@ -15,6 +15,7 @@ from delocal.api.routes import data, keys, models, shared, sweeps
 from delocal.api.routes import service as operations
 from delocal.api.schemas import ProblemDetail
 from delocal.api.security import Authenticator, Guard
+from delocal.service.evaluation import EvaluationRequest
 from delocal.service.keys import PREFIX, Caller
 from delocal.service.request import Extension, SweepRequest
 from delocal.service.settings import Service
@@ -24,7 +25,17 @@ Sweeps of theories and Monte Carlo of energy transport in Anderson insulators ov
 (d, alpha, beta, T, W). Submit a sweep, follow it, and query its datasets: as JSON under
 `/data`, or with `xarray.open_zarr` on the `zarr` link.
 """
-TOLD = ["Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Request-Id"]
+HEARD = ["Authorization", "If-None-Match", "If-Range", "Last-Event-ID", "Range", "X-Request-Id"]
+TOLD = [
+    "Content-Range",
+    "ETag",
+    "Link",
+    "Location",
+    "RateLimit",
+    "RateLimit-Policy",
+    "Retry-After",
+    "X-Request-Id",
+]
 
 
 def create_app(service: Service, *, local: bool = True) -> FastAPI:
@@ -72,7 +83,7 @@ def _add_guards(app: FastAPI, service: Service, local: bool) -> None:
             CORSMiddleware,
             allow_origins=list(origins),
             allow_methods=["GET", "HEAD", "POST", "DELETE"],
-            allow_headers=["Authorization", "Last-Event-ID", "Range", "X-Request-Id"],
+            allow_headers=HEARD,
             expose_headers=TOLD,
         )
     app.add_middleware(RequestLog, service=service)
@@ -100,7 +111,7 @@ def _add_schemas(app: FastAPI) -> None:
     document = app.openapi()
     schemas = document["components"]["schemas"]
     template = "#/components/schemas/{model}"
-    for ours in (ProblemDetail, SweepRequest, Extension):
+    for ours in (ProblemDetail, SweepRequest, Extension, EvaluationRequest):
         schema = ours.model_json_schema(ref_template=template)
         schemas.update(schema.pop("$defs", {}))
         schemas[ours.__name__] = schema

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.exceptions import HTTPException
 from delocal.api.schemas import ProblemDetail
 from delocal.service.errors import (
     Conflict,
+    Damaged,
     DelocalError,
     NoKey,
     NoRoom,
@@ -30,7 +32,7 @@ from delocal.workers.storage import out_of_room
 
 MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[DelocalError], tuple[int, str]] = {
-    RequestError: (422, "The sweep request is wrong"),
+    RequestError: (422, "The request is wrong"),
     SelectionError: (422, "The selection is wrong"),
     TooLarge: (413, "Too much at once"),
     NotFound: (404, "Not found"),
@@ -41,6 +43,7 @@ STATUS: dict[type[DelocalError], tuple[int, str]] = {
     TooManyRequests: (429, "Too many requests"),
     QuotaUsedUp: (429, "The quota is used up"),
     NoRoom: (507, "No room to store that"),
+    Damaged: (500, "The data are damaged"),
 }
 
 
@@ -70,6 +73,8 @@ def answer(error: DelocalError) -> Response:
     response = problem(status, title, str(error), problems)
     if isinstance(error, NoKey):
         response.headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, TooManyRequests):
+        response.headers["Retry-After"] = str(math.ceil(error.retry_after))
     return response
 
 

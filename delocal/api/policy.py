@@ -51,6 +51,7 @@ POLICY: dict[str, Rule] = {
     "GET /v1/examples": READ,
     "GET /v1/models": READ,
     "GET /v1/models/{name}": READ,
+    "POST /v1/models/{name}/evaluate": READ,
     "POST /v1/sweeps": Rule(Scope.SWEEPS_WRITE, act="sweep.submit"),
     "GET /v1/sweeps": READ,
     "GET /v1/sweeps/{sweep_id}": READ,

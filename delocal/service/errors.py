@@ -14,6 +14,7 @@
     +-- TooManyRequests     too fast; says when to ask again
     +-- QuotaUsedUp         the key has had what it may have
     +-- NoRoom              a disk is full, or cannot be written
+    +-- Damaged             what was stored is not there any more
 """
 
 from __future__ import annotations
@@ -90,6 +91,10 @@ class QuotaUsedUp(DelocalError):
 
 class NoRoom(DelocalError):
     """A disk of the service is full or read-only; make room, and ask again."""
+
+
+class Damaged(DelocalError):
+    """A file that was stored is not there any more; `delocal doctor` computes it again."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

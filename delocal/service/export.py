@@ -21,10 +21,10 @@ import xarray as xr
 
 from delocal.physics.model import Status
 from delocal.service.errors import NotFound, NotReady, SelectionError
+from delocal.service.rows import Box, Table
 from delocal.workers.store import DATA, SweepStore
 from delocal.workers.zarr_format import chunk_names
 
-Box = dict[str, slice]
 Read = Callable[[str], bytes | None]
 Progress = Callable[[int, int], None]
 
@@ -115,6 +115,15 @@ def _to_netcdf(tree: xr.DataTree, read: Read, path: Path, progress: Progress) ->
     return [path]
 
 
+def write_netcdf(ds: xr.Dataset, path: Path) -> None:
+    """Write a dataset in memory to a new NetCDF-4 file."""
+    import h5netcdf
+
+    with h5netcdf.File(path, "w") as file:
+        _define(file, ds)
+        _fill(file, ds, {str(dim): slice(0, size) for dim, size in ds.sizes.items()})
+
+
 def _define(group: Any, ds: xr.Dataset) -> None:
     """Write everything of a group but the data: dimensions, coordinates, attributes."""
     group.dimensions = {str(dim): size for dim, size in ds.sizes.items()}
@@ -180,60 +189,14 @@ def _to_parquet(tree: xr.DataTree, read: Read, path: Path, progress: Progress) -
     with ExitStack() as stack:  # all of them appear, or none
         partials = [stack.enter_context(_whole(file)) for file in files]
         for (name, ds), partial in zip(datasets.items(), partials, strict=True):
-            schema = _schema(ds)
+            table = Table.of(ds)
+            schema = table.schema()
             with pyarrow.parquet.ParquetWriter(partial, schema) as writer:
                 for box in work[name]:
-                    writer.write_table(pyarrow.table(_columns(ds, box), schema=schema))
+                    writer.write_table(pyarrow.table(table.read(box), schema=schema))
                     done += 1
                     progress(done, total)
     return files
-
-
-def _schema(ds: xr.Dataset) -> Any:
-    """Return the columns of a long table; attributes of variable and dataset as JSON."""
-    import pyarrow
-
-    fields = []
-    for name, source, _ in _column_sources(ds):
-        described = {"attributes": json.dumps(_plain(source.attrs))}
-        dtype = pyarrow.string() if source.dtype.kind in "OTU" else source.dtype
-        kind = dtype if isinstance(dtype, pyarrow.DataType) else pyarrow.from_numpy_dtype(dtype)
-        fields.append(pyarrow.field(name, kind, metadata=described))
-    return pyarrow.schema(fields, metadata={"attributes": json.dumps(_plain(ds.attrs))})
-
-
-def _columns(ds: xr.Dataset, box: Box) -> dict[str, Any]:
-    """Return the columns of a block, one row for each cell."""
-    cells = _cell_dims(ds)
-    shape = [box[dim].stop - box[dim].start for dim in cells]
-    columns = {}
-    for name, source, labels in _column_sources(ds):
-        part = source.isel({dim: box[dim] for dim in cells if dim in source.dims} | labels)
-        spread = part.values.reshape(
-            [box[dim].stop - box[dim].start if dim in source.dims else 1 for dim in cells]
-        )
-        columns[name] = np.broadcast_to(spread, shape).ravel()
-    return columns
-
-
-def _column_sources(ds: xr.Dataset) -> Iterator[tuple[str, xr.Variable, dict[str, int]]]:
-    """Yield name, variable and, along dimensions that are not of cells, the place of each column.
-
-    Such a dimension becomes columns: ``kappa_exponent_T``, ``kappa_exponent_W``.
-    """
-    cells = _cell_dims(ds)
-    for name, variable in ds.variables.items():
-        if name in ds.coords and not set(variable.dims) <= set(cells):
-            continue  # the labels themselves
-        further = [str(dim) for dim in variable.dims if dim not in cells]
-        for place in np.ndindex(*(ds.sizes[dim] for dim in further)):
-            labels = [str(ds[dim].values[i]) for dim, i in zip(further, place, strict=True)]
-            yield "_".join([str(name), *labels]), variable, dict(zip(further, place, strict=True))
-
-
-def _cell_dims(ds: xr.Dataset) -> tuple[str, ...]:
-    """Return the dimensions of the cells: those of their status."""
-    return tuple(map(str, ds["status"].dims))
 
 
 def _datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
@@ -267,13 +230,6 @@ def _attributes(attributes: Mapping[Any, Any]) -> dict[str, Any]:
         str(name): np.asarray(value) if isinstance(value, list) else value
         for name, value in attributes.items()
         if value is not None
-    }
-
-
-def _plain(attributes: Mapping[Any, Any]) -> dict[str, Any]:
-    return {
-        str(name): value.tolist() if isinstance(value, np.ndarray | np.generic) else value
-        for name, value in attributes.items()
     }
 
 

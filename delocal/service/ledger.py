@@ -12,7 +12,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +23,11 @@ from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
 
+from delocal.physics.model import Status
+from delocal.service.search import Search, enter_labels, models_of, words_of
 from delocal.service.stages import initial_state, skip_rest, wake_summaries, want_more
 from delocal.service.states import MOVES, SETTLED, BlockState, Priority, SweepState
-from delocal.service.tables import blocks, costs, events, failures, sweeps
+from delocal.service.tables import blocks, costs, events, failures, labels, sweeps
 from delocal.workers.plan import Part, Plan
 from delocal.workers.store import Receipt
 
@@ -57,6 +59,12 @@ class SweepRecord:
     submitted_by: str | None
     expected_seconds: float | None
     priority: Priority = Priority.NORMAL
+
+    @property
+    def final(self) -> bool:
+        """Whether no cell will be computed again: all are there, and none raised."""
+        again = {Status.NOT_COMPUTED.label, Status.FAILED.label, Status.CANCELLED.label}
+        return self.state == SweepState.DONE and not again & set(self.counts)
 
 
 @dataclass(frozen=True)
@@ -134,10 +142,12 @@ class Ledger:
             "priority": priority,
             "submitted_by": submitted_by,
             "expected_seconds": expected_seconds,
+            "words": words_of(name, tags, models_of(plan)),
         }
         with self._write() as db:
             if not self._insert_new(db, sweep):
                 return False
+            enter_labels(db, plan, tags)
             for part in plan.parts:
                 for some in _batches(part.blocks, 10_000):
                     db.execute(
@@ -165,7 +175,13 @@ class Ledger:
         """Return one sweep, or None."""
         with self._read() as db:
             row = db.execute(sa.select(sweeps).where(sweeps.c.id == sweep_id)).mappings().first()
-        return _record(dict(row)) if row else None
+        return _record(row) if row else None
+
+    def models(self) -> list[str]:
+        """Return the models that some sweep has."""
+        query = sa.select(labels.c.value).where(labels.c.kind == "model").distinct()
+        with self._read() as db:
+            return list(db.scalars(query))
 
     def newest(
         self, limit: int = 100, before: int | None = None, *, deleted: bool = False
@@ -174,12 +190,22 @@ class Ledger:
 
         Those in the trash are left out, or with `deleted` are the only ones.
         """
-        wanted = (sweeps.c.state == SweepState.DELETED) == deleted
-        query = sa.select(sweeps).where(wanted).order_by(sweeps.c.number.desc()).limit(limit)
+        return self.find(Search(deleted=deleted), limit, before)
+
+    def find(
+        self, search: Search, limit: int = 100, before: int | None = None
+    ) -> list[SweepRecord]:
+        """Return the sweeps of a search, the newest first, from before the number `before`."""
+        query = (
+            sa.select(sweeps)
+            .where(*search.conditions())
+            .order_by(sweeps.c.number.desc())
+            .limit(limit)
+        )
         if before is not None:
             query = query.where(sweeps.c.number < before)
         with self._read() as db:
-            return [_record(dict(row)) for row in db.execute(query).mappings()]
+            return [_record(row) for row in db.execute(query).mappings()]
 
     def active(self) -> dict[str, Priority]:
         """Return the priorities of the sweeps that want work by their id, the oldest first."""
@@ -364,10 +390,13 @@ class Ledger:
         with self._read() as db:
             return [dict(row) for row in db.execute(query).mappings()]
 
-    def seconds_per_cell(self, model: str, version: str) -> float | None:
-        """Return the measured cost of a cell, or None if there was none yet."""
+    def seconds_per_cell(self, model: str, version: str, measured_for: float = 0.0) -> float | None:
+        """Return the measured cost of a cell, or None if there was none yet.
+
+        With `measured_for` only if so many seconds were spent: few cells tell of the first call.
+        """
         query = sa.select(costs.c.seconds / costs.c.cells).where(
-            costs.c.model == model, costs.c.version == version
+            costs.c.model == model, costs.c.version == version, costs.c.seconds >= measured_for
         )
         with self._read() as db:
             cost = db.scalar(query)
@@ -525,8 +554,9 @@ def _no_room(error: sa.exc.OperationalError) -> int | None:
 
 
 def _record(row: Mapping[str, Any]) -> SweepRecord:
+    known = {field.name: row[field.name] for field in fields(SweepRecord)}
     kinds = {"state": SweepState(row["state"]), "priority": Priority(row["priority"])}
-    return SweepRecord(**{**row, **kinds})
+    return SweepRecord(**{**known, **kinds})
 
 
 def _these(sweep_id: str, model: str, taken: Sequence[int]) -> list[sa.ColumnElement[bool]]:

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from delocal.service.ledger import Ledger, totals
+from delocal.service.search import enter_labels, models_of, words_of
 from delocal.service.states import SETTLED, BlockState, SweepState
 from delocal.service.tables import blocks, events, failures, sweeps
 from delocal.workers.plan import Part, Plan
@@ -39,12 +40,14 @@ def enter_anew(
     if mark is not None:
         state, before = SweepState.DELETED, SweepState(mark["state"])
     request = json.loads(plan.provenance.get("request", "{}"))
+    name, tags = request.get("name", ""), request.get("tags", [])
     with ledger.writing() as db:
         db.execute(
             sweeps.insert().values(
                 id=plan.sweep_id,
-                name=request.get("name", ""),
-                tags=request.get("tags", []),
+                name=name,
+                tags=tags,
+                words=words_of(name, tags, models_of(plan)),
                 request=request,
                 state=state,
                 cells=plan.cells,
@@ -58,6 +61,7 @@ def enter_anew(
                 seconds=sum(receipt.seconds for receipt in receipts.values()),
             )
         )
+        enter_labels(db, plan, tags)
         rows = [_row(plan, place, state, receipts.get(place)) for place, state in states.items()]
         for start in range(0, len(rows), AT_ONCE):
             db.execute(blocks.insert(), rows[start : start + AT_ONCE])

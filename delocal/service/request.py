@@ -114,7 +114,7 @@ class Extension(BaseModel):
         try:
             found = cls.model_validate(content)
         except ValidationError as error:
-            raise RequestError([_problem(dict(e)) for e in error.errors()]) from error
+            raise RequestError(problems_of(error, cls)) from error
         if not found.axes and not found.sampling:
             raise RequestError([Problem("", "nothing to add; give `axes` or `sampling`")])
         return found
@@ -189,7 +189,7 @@ class SweepRequest(BaseModel):
         try:
             return cls.model_validate(content)
         except ValidationError as error:
-            raise RequestError([_problem(dict(e)) for e in error.errors()]) from error
+            raise RequestError(problems_of(error, cls)) from error
 
     @classmethod
     def from_text(cls, text: str) -> SweepRequest:
@@ -480,13 +480,18 @@ IN_WORDS = {
 }
 
 
-def _problem(error: Mapping[str, Any]) -> Problem:
-    """Return what pydantic found, in our words: field, message, what was given."""
+def problems_of(error: ValidationError, whole: type[BaseModel]) -> list[Problem]:
+    """Return all that pydantic found wrong with a request, which is a `whole`, in our words."""
+    return [_problem(dict(e), whole) for e in error.errors()]
+
+
+def _problem(error: Mapping[str, Any], whole: type[BaseModel]) -> Problem:
+    """Return one thing that pydantic found: field, message, what was given."""
     field = ".".join(str(part) for part in error["loc"])
     message = str(error["msg"]).removeprefix("Value error, ")
     if error["type"] == "extra_forbidden":
         name = str(error["loc"][-1])
-        within: type[BaseModel] = SweepRequest
+        within = whole
         if len(error["loc"]) > 1:
             within = WITHIN.get(error["loc"][0], Axis)
         return Problem(field, f"no field {name!r}; {did_you_mean(name, within.model_fields)}")

@@ -7,19 +7,20 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from delocal.service.errors import NotFound, SelectionError, TooLarge, did_you_mean
-from delocal.workers.storage import Folder, Piece
+from delocal.service.errors import Damaged, NotFound, SelectionError, TooLarge, did_you_mean
+from delocal.workers.storage import Piece
 from delocal.workers.store import DATA, SweepStore
 
 MAX_VALUES = 1_000_000  # in one JSON answer; the Zarr route has no such limit
-OPEN_DATASETS = 32
+OPEN_SWEEPS = 32
+NOT_FINITE = {1: np.isnan, 2: np.isposinf, 3: np.isneginf}
 SAME = 1e-9  # relative: two spellings of one coordinate value
 
 
@@ -49,44 +50,73 @@ class Selection:
 
 
 class OpenDatasets:
-    """Datasets kept open between queries, the least recently used closed first."""
+    """Datasets kept open between queries, the least recently used sweep closed first.
+
+    A sweep that was removed and made anew in the same place is another generation of it, and
+    opened anew. Chunks are read when they are asked for: what workers write meanwhile is seen.
+    """
 
     def __init__(self) -> None:
-        self._kept: OrderedDict[tuple[str, str], xr.Dataset] = OrderedDict()
+        self._kept: OrderedDict[str, _Generation] = OrderedDict()
         self._lock = threading.Lock()
 
     def get(self, store: SweepStore, model: str | None) -> xr.Dataset:
         """Return the dataset of `model`, which may be left out if the sweep has only one."""
-        models = [part.name for part in store.plan.parts]
+        generation = self._generation(store)
+        models = generation.models
         if model is None and len(models) > 1:
             raise SelectionError(f"the sweep has several models, say which: {', '.join(models)}")
         name = model or models[0]
         if name not in models:
             raise NotFound(f"the sweep has no model {name!r}; {did_you_mean(name, models)}")
-        key = (store.plan.digest, name)
+        return generation.dataset(name)
+
+    def _generation(self, store: SweepStore) -> _Generation:
+        version = store.version
         with self._lock:
-            if key not in self._kept:
-                self._kept[key] = store.open_model(name)
-                if len(self._kept) > OPEN_DATASETS:
-                    self._kept.popitem(last=False)
-            self._kept.move_to_end(key)
-            return self._kept[key]
+            kept = self._kept.get(store.location)
+            if kept is None or kept.version != version:
+                kept = _Generation(SweepStore(store.location), version)
+                self._kept[store.location] = kept
+            self._kept.move_to_end(store.location)
+            if len(self._kept) > OPEN_SWEEPS:
+                self._kept.popitem(last=False)
+            return kept
 
 
-def select(
+class _Generation:
+    """The datasets of one sweep from when it was made until it is removed."""
+
+    def __init__(self, store: SweepStore, version: str | None) -> None:
+        self.version = version
+        self._store = store
+        self._datasets: dict[str, xr.Dataset] = {}
+
+    @cached_property
+    def models(self) -> list[str]:
+        """Names of the groups."""
+        return [part.name for part in self._store.plan.parts]
+
+    def dataset(self, name: str) -> xr.Dataset:
+        """Return the dataset of a group, opened once; twice, if two ask at the same moment."""
+        if name not in self._datasets:
+            self._datasets[name] = self._store.open_model(name)
+        return self._datasets[name]
+
+
+def choose(
     ds: xr.Dataset,
     variables: list[str] | None,
     selections: Mapping[str, Selection],
     *,
     nearest: bool = False,
-    max_values: int = MAX_VALUES,
 ) -> xr.Dataset:
-    """Return part of `ds` in memory.
+    """Return part of `ds`, reading nothing but coordinates.
 
     Parameters
     ----------
     ds
-        A dataset opened lazily; only the chunks that hold the answer are read.
+        A dataset opened lazily.
     variables
         Names of the variables wanted; None takes all.
     selections
@@ -99,8 +129,6 @@ def select(
     ------
     SelectionError
         Unknown variable or coordinate, or a value that is not on its axis.
-    TooLarge
-        More than `max_values` values.
     """
     if variables is not None:
         for name in variables:
@@ -114,38 +142,73 @@ def select(
         found = _indices(name, np.atleast_1d(ds[name].values), selection, nearest)
         if ds[name].ndim:  # a coordinate with one value need only have that one
             ds = ds.isel({str(ds[name].dims[0]): found})
+    return ds
+
+
+def select(
+    ds: xr.Dataset,
+    variables: list[str] | None,
+    selections: Mapping[str, Selection],
+    *,
+    nearest: bool = False,
+    max_values: int = MAX_VALUES,
+) -> xr.Dataset:
+    """Return part of `ds` in memory: what `choose` returns, read.
+
+    Only the chunks that hold the answer are read. TooLarge if it has more than `max_values`.
+    """
+    chosen = choose(ds, variables, selections, nearest=nearest)
+    refuse_too_many(chosen, max_values)
+    return chosen.compute()  # never load(): what is kept open must not keep what it reads
+
+
+def refuse_too_many(ds: xr.Dataset, most: int) -> None:
+    """TooLarge if a dataset has more than so many values; none of them is read."""
     number = sum(variable.size for variable in ds.data_vars.values())
-    if number > max_values:
+    if number > most:
         sizes = " x ".join(f"{size} ({dim})" for dim, size in ds.sizes.items())
         raise TooLarge(
             f"{number:,} values ({len(ds.data_vars)} variables over {sizes}); one answer holds at "
-            f"most {max_values:,}. Select less, or open the Zarr store"
+            f"most {most:,}. Select less, or open the Zarr store"
         )
-    return ds.compute()  # never load(): what is kept open must not keep what it reads
 
 
 def zarr_file(
-    store: SweepStore, name: str, span: tuple[int, int | None] | None = None
-) -> Path | Piece | None:
+    store: SweepStore, name: str, span: tuple[int, int | None] = (0, None)
+) -> Piece | None:
     """Return a file of the Zarr hierarchy, or the bytes of it in a `span` (see `read_piece`).
 
-    A whole file of a folder is its path. None if there is no file, or `name` leads out of the
-    hierarchy.
+    None if there is no such file, or it is a chunk that is not computed yet. Damaged if it is one
+    that was computed: a reader would take it for missing values.
     """
-    if isinstance(store.storage, Folder):
-        root = store.zarr_path.resolve()
-        file = (root / name).resolve()
-        if not (file.is_relative_to(root) and file.is_file()):
-            return None
-        if span is None:
-            return file
-    elif any(part in ("", ".", "..") for part in name.split("/")):
+    if not _is_inside(name):
         return None
-    return store.storage.read_piece(f"{DATA}/{name}", *(span or (0, None)))
+    file = f"{DATA}/{name}"
+    found = store.storage.read_piece(file, *span)
+    if found is None and store.promises(name):
+        found = store.storage.read_piece(file, *span)  # it may just have been written
+        if found is None:
+            advice = "`delocal doctor --repair` computes it again"
+            raise Damaged(f"{name} of {store.location} was stored, and is missing: {advice}")
+    return found
+
+
+def zarr_version(store: SweepStore, name: str) -> str | None:
+    """Return the version of a file of the Zarr hierarchy, or None if there is none."""
+    return store.storage.version(f"{DATA}/{name}") if _is_inside(name) else None
+
+
+def _is_inside(name: str) -> bool:
+    """Whether a name cannot lead out of the hierarchy."""
+    return "\0" not in name and not any(part in ("", ".", "..") for part in name.split("/"))
 
 
 def to_plain(ds: xr.Dataset) -> dict[str, Any]:
-    """Return a dataset as dictionaries, lists and arrays of numbers."""
+    """Return a dataset as dictionaries, lists and arrays of numbers.
+
+    Beside `values`, of which JSON keeps only finite ones, stands a `mask` that says which of the
+    `NOT_FINITE` another is; None if all are finite.
+    """
     return {
         "sizes": {str(dim): size for dim, size in ds.sizes.items()},
         "coords": {str(name): _plain(ds[name]) for name in ds.coords},
@@ -160,7 +223,18 @@ def _plain(array: xr.DataArray) -> dict[str, Any]:
         "dims": list(array.dims),
         "attrs": {key: _plain_attribute(value) for key, value in array.attrs.items()},
         "values": np.ascontiguousarray(values) if numbers else values.tolist(),
+        "mask": mask_of(values),
     }
+
+
+def mask_of(values: NDArray[Any]) -> Any:
+    """Return which of the `NOT_FINITE` each value is, or 0; None if all values are finite."""
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return None
+    mask = np.zeros(values.shape, np.int8)
+    for code, is_so in NOT_FINITE.items():
+        mask[is_so(values)] = code
+    return mask if mask.ndim else int(mask)
 
 
 def _plain_attribute(value: Any) -> Any:

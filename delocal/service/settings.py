@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from delocal.service.audit import Audit
 from delocal.service.dispatcher import Dispatcher
+from delocal.service.evaluation import Evaluations
 from delocal.service.keys import AccessSettings, Keys, OidcSettings
 from delocal.service.ledger import Ledger
 from delocal.service.logs import LogSettings, adopt_logs
@@ -86,6 +87,9 @@ class Settings(BaseSettings):
         default=30, ge=0, description="after which a deleted sweep is removed for good"
     )
     max_cells: int = Field(default=MAX_CELLS, ge=1, description="cells of one sweep at most")
+    evaluate_seconds: float = Field(
+        default=2.0, gt=0, description="that a model may be evaluated for at once, without a sweep"
+    )
     access: AccessSettings = AccessSettings()
     oidc: OidcSettings = OidcSettings()
     quota: QuotaSettings = QuotaSettings()
@@ -142,6 +146,7 @@ class Service:
         )
         self._purging.start()
         self.datasets = OpenDatasets()
+        self.evaluations = Evaluations(self.sweeps, settings.evaluate_seconds)
         self.dispatcher.start()
 
     def close(self) -> None:

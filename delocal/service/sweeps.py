@@ -5,19 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import structlog
 
 from delocal.physics.models import load_models
 from delocal.service.dispatcher import Dispatcher
-from delocal.service.errors import Conflict, NotFound, NotReady, did_you_mean
+from delocal.service.errors import Conflict, NotFound, NotReady, SelectionError, did_you_mean
 from delocal.service.keys import TRUSTED, Caller
 from delocal.service.ledger import Event, Lease, Ledger, SweepRecord
 from delocal.service.provenance import provenance
 from delocal.service.quotas import Quotas
 from delocal.service.request import SweepRequest
+from delocal.service.search import Search
 from delocal.service.states import SweepState
 from delocal.service.trash import Trash
 from delocal.workers.block import Task
@@ -49,6 +50,13 @@ class Estimate:
     exists: bool
 
 
+class StoredSweep(NamedTuple):
+    """Where a sweep stood before its data are read, and where they are."""
+
+    record: SweepRecord
+    store: SweepStore
+
+
 class Sweeps:
     """The sweeps of one service."""
 
@@ -74,7 +82,7 @@ class Sweeps:
             plan.cells,
             sum(len(part.blocks) for part in plan.parts),
             sum(_bytes(part) for part in plan.parts),
-            self._seconds(plan),
+            self.seconds(plan),
             self._known(plan),
             self.ledger.sweep(plan.sweep_id) is not None,
         )
@@ -91,7 +99,7 @@ class Sweeps:
         """
         plan = request.plan(provenance(), max_cells=self._max_cells)
         plan = replace(plan, sources=self._sources(plan, sources))
-        seconds = self._seconds(plan)
+        seconds = self.seconds(plan)
         with self._quotas.admit(by.id, plan.sweep_id, plan.cells, seconds):
             store = self._dispatcher.store(plan.sweep_id)
             store.create(plan)
@@ -123,6 +131,20 @@ class Sweeps:
         if record is None:
             raise _not_found(sweep_id)
         return record
+
+    def find(
+        self, search: Search, limit: int = 100, before: int | None = None
+    ) -> list[SweepRecord]:
+        """Return the sweeps of a search, the newest first, from before the number `before`.
+
+        SelectionError if it asks for a model that is not known, and that no sweep has.
+        """
+        known = load_models()
+        for name in search.models:
+            if name not in known and name not in (had := self.ledger.models()):
+                advice = did_you_mean(name, {**known, **dict.fromkeys(had)})
+                raise SelectionError(f"no model {name!r}; {advice}")
+        return self.ledger.find(search, limit, before)
 
     def wait(self, sweep_id: str, timeout: float = 3600.0) -> SweepRecord:
         """Return a sweep once it has ended; NotReady after `timeout` seconds."""
@@ -192,18 +214,37 @@ class Sweeps:
         """Remove a sweep in the trash for good. Conflict if it is not in there."""
         self.trash.purge(self.get(sweep_id))
 
-    def store(self, sweep_id: str) -> SweepStore:
-        """Return the store of a sweep; NotFound if there is none, Conflict if it is deleted."""
+    def stored(self, sweep_id: str) -> StoredSweep:
+        """Return a sweep with its store; NotFound if there is none, Conflict if it is deleted."""
         record = self.ledger.sweep(sweep_id)
-        if record is None or not self._dispatcher.store(sweep_id).exists():
+        store = self._dispatcher.store(sweep_id)
+        if record is None or not store.exists():
             raise _not_found(sweep_id)
         if record.state == SweepState.DELETED:
             raise Conflict(f"sweep {sweep_id} is in the trash; restore it to see its data")
-        return self._dispatcher.store(sweep_id)
+        return StoredSweep(record, store)
+
+    def store(self, sweep_id: str) -> SweepStore:
+        """Return the store of a sweep; NotFound if there is none, Conflict if it is deleted."""
+        return self.stored(sweep_id).store
 
     def events(self, sweep_id: str, after: int) -> list[Event]:
         """Return what happened to a sweep after the event with id `after`."""
         return self.ledger.events(sweep_id, after)
+
+    def seconds(self, plan: Plan, measured_for: float = 0.0) -> float:
+        """Return what a plan costs in core-seconds, measured where cells were computed so long."""
+        return sum(
+            part.grid.size
+            * part.evaluations
+            * (part.first_batches / part.batches)
+            * (
+                self.ledger.seconds_per_cell(part.model, part.version, measured_for)
+                or model_of(part).seconds_per_cell
+            )
+            for part in plan.parts
+            if part.role != "summary"
+        )
 
     def _sources(self, plan: Plan, named: Sequence[str]) -> tuple[str, ...]:
         """Return the sweeps that share dear cells with a plan: those named, and recent ones."""
@@ -227,24 +268,11 @@ class Sweeps:
         sources = [self._dispatcher.store(i) for i in self._sources(plan, ())]
         return sum(Memory.of(sources, part).overlap(part) for part in plan.parts)
 
-    def _seconds(self, plan: Plan) -> float:
-        return sum(
-            part.grid.size
-            * part.evaluations
-            * (part.first_batches / part.batches)
-            * (
-                self.ledger.seconds_per_cell(part.model, part.version)
-                or model_of(part).seconds_per_cell
-            )
-            for part in plan.parts
-            if part.role != "summary"
-        )
-
     def _is_light(self, plan: Plan) -> bool:
         if any(part.role not in ("cells", "refined") for part in plan.parts):
             return False
         number = sum(len(part.blocks) for part in plan.parts)
-        return number <= INLINE_BLOCKS and self._seconds(plan) < INLINE_SECONDS
+        return number <= INLINE_BLOCKS and self.seconds(plan) < INLINE_SECONDS
 
     def _run_here(self, plan: Plan, store: SweepStore) -> None:
         for part in plan.parts:

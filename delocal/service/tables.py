@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 tables = sa.MetaData()
+LABEL_LENGTH = 200  # of a tag as it is found by: an index has no room for long ones
 
 sweeps = sa.Table(
     "sweeps",
@@ -29,6 +30,24 @@ sweeps = sa.Table(
     sa.Column("paused", sa.Text),
     sa.Column("deleted", sa.Float),
     sa.Column("state_before", sa.String(16)),
+    sa.Column("words", sa.Text, nullable=False, server_default=""),
+)
+# What sweeps are found by: their models and tags, and from where to where a parameter goes.
+labels = sa.Table(
+    "labels",
+    tables,
+    sa.Column("kind", sa.String(8), primary_key=True),
+    sa.Column("value", sa.String(LABEL_LENGTH), primary_key=True),
+    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), primary_key=True, index=True),
+)
+spans = sa.Table(
+    "spans",
+    tables,
+    sa.Column("sweep_id", sa.ForeignKey("sweeps.id"), primary_key=True),
+    sa.Column("parameter", sa.String(64), primary_key=True),
+    sa.Column("low", sa.Float, nullable=False),
+    sa.Column("high", sa.Float, nullable=False),
+    sa.Index("spans_by_parameter", "parameter", "low", "high"),
 )
 blocks = sa.Table(
     "blocks",

@@ -148,15 +148,8 @@ def evaluate(model: str, /, **parameters: ArrayLike | xr.DataArray) -> xr.Datase
     )
     mesh = {name: _spread(array, sizes) for name, array in given.items()}
     results = chosen.evaluate(mesh, options)
-    ds = xr.Dataset(
-        {
-            v.name: (layout.dims(v), layout.fit(v, results[v.name]), v.attributes)
-            for v in chosen.variables_for(layout.given)
-        },
-        coords={dim: (dim, list(labels)) for dim, labels in chosen.coordinates.items()},
-        attrs=model_attributes(chosen),
-    )
-    return ds.assign_coords(
+    arrays = {v.name: layout.fit(v, results[v.name]) for v in chosen.variables_for(layout.given)}
+    return labelled(chosen, layout, arrays).assign_coords(
         {
             name: array.astype(coordinate_dtype(chosen.parameter(name))).assign_attrs(
                 parameter_attributes(chosen.parameter(name))
@@ -164,6 +157,29 @@ def evaluate(model: str, /, **parameters: ArrayLike | xr.DataArray) -> xr.Datase
             for name, array in given.items()
         }
     )
+
+
+def labelled(model: Model, layout: Layout, arrays: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+    """Return the `arrays` of a model as a dataset, without the coordinates of its parameters."""
+    return xr.Dataset(
+        {
+            v.name: (layout.dims(v), arrays[v.name], v.attributes)
+            for v in model.variables_for(layout.given)
+        },
+        coords={dim: (dim, list(labels)) for dim, labels in model.coordinates.items()},
+        attrs=model_attributes(model),
+    )
+
+
+def on_grid(model: Model, grid: Grid, arrays: Mapping[str, NDArray[Any]]) -> xr.Dataset:
+    """Return the `arrays` of a model over a whole grid as the dataset that a sweep would store."""
+    layout = Layout.of_grid(grid, model)
+    coordinates = {}
+    for name, dims in layout.varies.items():
+        parameter = model.parameter(name)
+        values = np.asarray(grid.values(name), coordinate_dtype(parameter))
+        coordinates[name] = (dims, values, parameter_attributes(parameter))
+    return labelled(model, layout, arrays).assign_coords(coordinates)
 
 
 def default_options(model: Model) -> dict[str, Any]:

@@ -104,6 +104,13 @@ class Grid:
         """Every parameter that is swept or fixed."""
         return set(self.fixed).union(*(dimension.values for dimension in self.dimensions))
 
+    def values(self, parameter: str) -> float | tuple[float, ...]:
+        """Return the values of a parameter along its dimension, or the one that it is fixed at."""
+        for dimension in self.dimensions:
+            if parameter in dimension.values:
+                return dimension.values[parameter]
+        return self.fixed[parameter]
+
     def restricted_to(self, parameters: set[str]) -> Grid:
         """Return the grid of a model that takes only these `parameters`.
 
@@ -206,7 +213,10 @@ class Blocks:
         >>> Blocks(shape=(3, 4), block_shape=(2, 2)).containing((2, 1))
         2
         """
-        position = tuple(i // b for i, b in zip(cell, self.block_shape, strict=True))
+        return self.at(tuple(i // b for i, b in zip(cell, self.block_shape, strict=True)))
+
+    def at(self, position: tuple[int, ...]) -> int:
+        """Return the index of the block at a place; the inverse of `position`."""
         return int(np.ravel_multi_index(position, self.counts)) if self.shape else 0
 
     def box(self, index: int) -> Box:

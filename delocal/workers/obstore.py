@@ -68,15 +68,16 @@ class Bucket:
         try:
             with _translated(self.location):
                 found = self._store.get(name, options={"range": _range(start, end)})
-                return Piece(bytes(found.bytes()), found.range[0], found.meta["size"])
+                content, meta = bytes(found.bytes()), found.meta
+                return Piece(content, found.range[0], meta["size"], str(meta["e_tag"]))
         except FileNotFoundError:
             return None
         except OSError:  # S3 refuses a range that begins beyond the end
             with _translated(self.location):
-                size = self._store.head(name)["size"]
-            if start < size:
+                meta = self._store.head(name)
+            if start < meta["size"]:
                 raise
-            return Piece(b"", size, size)
+            return Piece(b"", meta["size"], meta["size"], str(meta["e_tag"]))
 
     def write(self, name: str, content: bytes) -> None:
         """Put an object: S3 shows the old one or the new one, nothing between."""

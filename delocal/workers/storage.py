@@ -26,11 +26,12 @@ File = tuple[str, bytes]
 
 @dataclass(frozen=True)
 class Piece:
-    """Some bytes of a file, the place of the first, and how many there are in all."""
+    """Some bytes of a file, the place of the first, how many there are in all, of which version."""
 
     content: bytes
     start: int
     size: int
+    version: str
 
 
 class Storage(Protocol):
@@ -136,10 +137,11 @@ class Folder:
         """Return ``[start:end]`` of a file, or None if there is no file."""
         try:
             with open(self.path / name, "rb") as file:
-                size = os.fstat(file.fileno()).st_size
-                first, behind, _ = slice(start, end).indices(size)
+                found = os.fstat(file.fileno())
+                first, behind, _ = slice(start, end).indices(found.st_size)
                 file.seek(first)
-                return Piece(file.read(max(behind - first, 0)), first, size)
+                content = file.read(max(behind - first, 0))
+                return Piece(content, first, found.st_size, _version(found))
         except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
             return None
 
@@ -182,9 +184,9 @@ class Folder:
                 raise FileExistsError(message) from error
 
     def version(self, name: str) -> str | None:
-        """Return the time of the last change in nanoseconds, or None if there is no file."""
+        """Return what tells the file from those before it, or None if there is no file."""
         try:
-            return str(os.stat(f"{self.path}/{name}").st_mtime_ns)
+            return _version(os.stat(f"{self.path}/{name}"))
         except (FileNotFoundError, NotADirectoryError):
             return None
 
@@ -217,6 +219,11 @@ class Folder:
     def zarr(self, folder: str) -> Any:
         """Return the path of a folder."""
         return self.path / folder
+
+
+def _version(found: os.stat_result) -> str:
+    """Return time, number and size of a file: one written anew is another file."""
+    return f"{found.st_mtime_ns:x}-{found.st_ino:x}-{found.st_size:x}"
 
 
 def write_bytes(path: str | Path, content: bytes) -> None:

@@ -14,6 +14,7 @@ block along it. The root is a folder, or ``s3://bucket/prefix``.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
@@ -54,6 +55,7 @@ from delocal.workers.zarr_format import (
 PLAN = "plan.json"
 DELETED = "deleted.json"  # lies beside the plan of a sweep that is in the trash
 DATA = "data.zarr"
+CHUNK = re.compile(r"(?P<part>[^/]+)/(?P<variable>[^/]+)/c(?P<place>(\.[0-9]{1,9})*)")
 
 
 class Written(NamedTuple):
@@ -238,6 +240,28 @@ class SweepStore:
             )
             for v in model.variables_for(part.grid.parameters)
         }
+
+    def promises(self, name: str) -> bool:
+        """Whether a chunk of the Zarr hierarchy is to be there: its block is signed, if it has one.
+
+        Examples
+        --------
+        >>> SweepStore("nowhere").promises("zarr.json")
+        False
+        """
+        found = CHUNK.fullmatch(name)
+        if found is None or found["part"] not in {part.name for part in self.plan.parts}:
+            return False
+        part = self.plan.part(found["part"])
+        model = model_of(part)
+        variables = {v.name: v for v in model.variables_for(part.grid.parameters)}
+        if found["variable"] not in variables:
+            return found["variable"] in {*part.grid.parameters, *model.coordinates}
+        dims = Layout.of_grid(part.grid, model).grid_dims(variables[found["variable"]])
+        place = dict(zip(dims, map(int, found["place"].split(".")[1:]), strict=False))
+        position = tuple(place.get(dim, 0) for dim in part.grid.names)
+        inside = all(i < n for i, n in zip(position, part.blocks.counts, strict=True))
+        return inside and self.signed(part.name, part.blocks.at(position)) is not None
 
     def has_room(self) -> bool:
         """Whether something of the size of a chunk or two can be written at present."""

@@ -172,7 +172,7 @@ def test_failures_say_why_and_are_retried(open_page, served, broken):
     expect(page.get_by_text("Traceback").first).to_be_visible()
     broken(False)
     page.get_by_role("button", name="Retry what failed").click()
-    expect(page.get_by_label("Cells by status")).to_have_text("3 done")
+    expect(page.get_by_label("Cells by status", exact=True)).to_have_text("3 done")
     expect(page.get_by_role("heading", name="Failures")).to_be_hidden()
 
 
@@ -188,7 +188,7 @@ def test_a_sweep_is_extended(open_page, served):
     expect(values).to_be_focused()
     values.fill("4, 5")
     values.press("Enter")
-    expect(page.get_by_label("Cells by status")).to_contain_text(re.compile("25|done"))
+    expect(page.get_by_label("Cells by status", exact=True)).to_contain_text(re.compile("25|done"))
     expect(page.get_by_text("25 cells")).to_be_visible()
 
 

@@ -14,6 +14,7 @@ from alembic.script import ScriptDirectory
 
 from delocal.service.ledger import Ledger, driver_of, migration_config
 from delocal.service.request import SweepRequest
+from delocal.service.search import Search
 from delocal.service.states import BLOCK_MOVES, MOVES, BlockState, SweepState
 from delocal.service.tables import tables
 from delocal.workers.store import Receipt
@@ -218,6 +219,24 @@ def test_what_ended_can_be_tried_again_but_for_what_nobody_wanted():
     assert all(SweepState.QUEUED in MOVES[state] for state in ended)
 
 
+OLD_REQUEST = {
+    "models": ["scaling"],
+    "axes": {
+        "T": {"logspace": [-6, -2, 3]},
+        "alpha": {"linspace": [2, 4, 3]},
+        "beta": {"like": "alpha"},
+        "d": {"list": [2.0, 3.0]},
+    },
+    "cases": [{"W": 1.0}, {"W": 2.0}],
+    "fixed": {"t": 0.02},
+}
+FINDS_IT = [
+    Search(models=("scaling",), tags=("a",), text="OLD scal"),
+    *(Search(spans={name: (at, at)}) for name, at in {"T": 1e-4, "beta": 3, "d": 3}.items()),
+    *(Search(spans={name: (at, at)}) for name, at in {"W": 1.5, "t": 0.02}.items()),
+]
+
+
 def test_every_earlier_ledger_is_brought_up_to_date_with_its_content(database_url):
     config = migration_config(database_url)
     revisions = [r.revision for r in ScriptDirectory.from_config(config).walk_revisions()]
@@ -228,12 +247,16 @@ def test_every_earlier_ledger_is_brought_up_to_date_with_its_content(database_ur
         engine = sa.create_engine(driver_of(database_url))
         old = sa.Table("sweeps", sa.MetaData(), autoload_with=engine)
         numbers = dict.fromkeys(("cells", "blocks", "blocks_done", "seconds", "created"), 1)
-        row = {"id": ID, "name": "old", "tags": [], "request": {}, "state": "done", "counts": {}}
+        row = {"id": ID, "name": "old", "tags": ["a"], "state": "done", "counts": {}}
+        row["request"] = OLD_REQUEST
         with engine.begin() as connection:
             connection.execute(old.insert().values(**row, **numbers))
         engine.dispose()
         ledger = Ledger(database_url)
         assert ledger.sweep(ID).name == "old"
+        for search in FINDS_IT if revision < "0008" else ():  # later ones enter what finds it
+            assert [sweep.id for sweep in ledger.find(search)] == [ID], search
+        assert ledger.find(Search(spans={"T": (1.0, 2.0)})) == []
         with ledger.engine.connect() as connection:
             assert compare_metadata(MigrationContext.configure(connection), tables) == []
         ledger.close()

@@ -58,7 +58,7 @@ def test_what_is_not_there_is_none(storage):
 )
 def test_some_bytes_of_a_file(storage, start, end, piece):
     storage.write("a.json", b"0123456789")
-    assert storage.read_piece("a.json", start, end) == Piece(*piece, 10)
+    assert storage.read_piece("a.json", start, end) == Piece(*piece, 10, storage.version("a.json"))
     assert storage.read_piece("nothing", start, end) is None
     assert storage.read_piece("data", start, end) is None
 

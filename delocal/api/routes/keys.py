@@ -5,7 +5,7 @@ from __future__ import annotations
 from fastapi import APIRouter, Request, Response
 
 from delocal.api.errors import documented
-from delocal.api.routes.deps import Before, CurrentService, Limit
+from delocal.api.routes.deps import Before, CurrentService, Limit, next_page
 from delocal.api.schemas import AuditEntry, AuditList, KeyCreated, KeyInfo, KeyRequest
 
 router = APIRouter(tags=["keys"])
@@ -47,12 +47,15 @@ def revoke_key(key_id: str, service: CurrentService) -> None:
 @router.get("/audit", summary="Who did what, the newest first", responses=documented(401, 403))
 def list_acts(
     request: Request,
+    response: Response,
     service: CurrentService,
     limit: Limit = 100,
     before: Before = None,
 ) -> AuditList:
     """Every sweep submitted, cancelled, retried or shared, and every key made or revoked."""
     acts = service.audit.newest(limit, before)
-    base = f"{request.base_url}v1/audit"
-    after = f"{base}?limit={limit}&before={acts[-1].id}" if len(acts) == limit else None
-    return AuditList(acts=[AuditEntry.of(act) for act in acts], next=after)
+    last = acts[-1].id if len(acts) == limit else None
+    return AuditList(
+        acts=[AuditEntry.of(act) for act in acts],
+        next=next_page(request, response.headers, before=last),
+    )

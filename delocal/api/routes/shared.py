@@ -9,7 +9,16 @@ from fastapi import APIRouter, Depends, Path, Request, Response
 
 from delocal.api.errors import documented
 from delocal.api.routes import data as of_keys
-from delocal.api.routes.data import PIECES, ModelName, Nearest, VariableNames
+from delocal.api.routes.data import (
+    ANSWERS,
+    PIECES,
+    FormatName,
+    ModelName,
+    Nearest,
+    RowLimit,
+    RowsBefore,
+    VariableNames,
+)
 from delocal.api.routes.deps import CurrentService, SweepId
 from delocal.api.schemas import SharedLink, ShareRequest
 
@@ -46,9 +55,9 @@ def share(
 
 @router.get(
     "/shared/{token}/data",
-    summary="Part of a shared dataset as JSON",
+    summary="Part of a shared dataset",
     response_class=Response,
-    responses={200: {"content": {"application/json": {}}}, **documented(401, 404, 413, 422)},
+    responses={**ANSWERS, **documented(401, 404, 409, 413, 422)},
 )
 def shared_data(
     sweep_id: SharedSweep,
@@ -57,16 +66,19 @@ def shared_data(
     model: ModelName = None,
     variables: VariableNames = None,
     nearest: Nearest = False,
+    format: FormatName = None,
+    limit: RowLimit = None,
+    after: RowsBefore = 0,
 ) -> Response:
     """The same as `/v1/sweeps/{sweep_id}/data`."""
-    return of_keys.data(sweep_id, request, service, model, variables, nearest)
+    return of_keys.data(sweep_id, request, service, model, variables, nearest, format, limit, after)
 
 
 @router.get(
     "/shared/{token}/zarr/{path:path}",
     summary="The Zarr store of a shared sweep, for xarray.open_zarr(url)",
     response_class=Response,
-    responses={**PIECES, **documented(401, 404, 409)},
+    responses={**PIECES, **documented(401, 404, 409, 500)},
 )
 @router.head("/shared/{token}/zarr/{path:path}", include_in_schema=False)
 def shared_zarr(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Body, Depends, Header, Query, Request, Response
@@ -12,13 +13,16 @@ from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from delocal.api.errors import documented
-from delocal.api.routes.deps import Before, CurrentService, Limit, SweepId
+from delocal.api.routes.deps import Before, CurrentService, Limit, SweepId, next_page
 from delocal.api.schemas import SweepEstimate, SweepList, SweepStatus
 from delocal.api.security import CurrentCaller
 from delocal.service.request import SweepRequest
+from delocal.service.search import Search, as_seconds, as_state, span_of
 
 router = APIRouter(tags=["sweeps"])
 POLL_SECONDS = 0.2
+RESERVED = {"model", "tag", "state", "text", "since", "until", "limit", "before", "deleted"}
+"""Query parameters of a search that are not those of a model."""
 EXAMPLE = SweepRequest.model_json_schema()["examples"][0]
 # Parsed by SweepRequest itself, whose errors say more; documented as what it is.
 Content = Annotated[
@@ -62,18 +66,41 @@ def submit(
 @router.get("/sweeps", summary="Sweeps, the newest first", responses=documented(422))
 def list_sweeps(
     request: Request,
+    response: Response,
     service: CurrentService,
+    model: Annotated[list[str] | None, Query(description="has this model; all of several")] = None,
+    tag: Annotated[list[str] | None, Query(description="has this tag; all of several")] = None,
+    state: Annotated[str | None, Query(description="is in this state, or one of `a,b`")] = None,
+    text: Annotated[str, Query(description="words in its name, tags or models")] = "",
+    since: Annotated[datetime | None, Query(description="submitted then or later; UTC")] = None,
+    until: Annotated[datetime | None, Query(description="submitted before then; UTC")] = None,
     limit: Limit = 100,
     before: Before = None,
     deleted: Annotated[bool, Query(description="those in the trash instead")] = False,
 ) -> SweepList:
-    """`next` is the link to the page after this one, or null."""
-    records = service.ledger.newest(limit, before, deleted=deleted)
+    """Every further query parameter is one of a model: `T=1e-3`, or a range `T=1e-6:1e-4`.
+
+    It finds sweeps whose values of it, from the lowest to the highest, reach there. `next` is
+    the link to the page after this one, or null; the header `Link` has it too.
+    """
+    asked = [(n, value) for n, value in request.query_params.multi_items() if n not in RESERVED]
+    search = Search(
+        models=tuple(model or ()),
+        tags=tuple(tag or ()),
+        states=tuple(map(as_state, state.split(","))) if state else (),
+        text=text,
+        since=None if since is None else as_seconds(since),
+        until=None if until is None else as_seconds(until),
+        spans={name: span_of(name, value) for name, value in asked},
+        deleted=deleted,
+    )
+    records = service.sweeps.find(search, limit, before)
     base = str(request.base_url)
-    more = len(records) == limit
-    page = f"limit={limit}" + ("&deleted=true" if deleted else "")
-    after = f"{base}v1/sweeps?{page}&before={records[-1].number}" if more else None
-    return SweepList(sweeps=[SweepStatus.of(record, base) for record in records], next=after)
+    last = records[-1].number if len(records) == limit else None
+    return SweepList(
+        sweeps=[SweepStatus.of(record, base) for record in records],
+        next=next_page(request, response.headers, before=last),
+    )
 
 
 @router.get("/sweeps/{sweep_id}", summary="Where a sweep stands", responses=documented(404, 422))
