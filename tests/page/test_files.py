@@ -23,7 +23,9 @@ def client(tmp_path):
 def test_the_root_is_the_page_and_runs_its_own_scripts_alone(client):
     response = client.get("/")
     assert response.headers["Content-Type"].startswith("text/html")
-    policy = dict(part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; "))
+    policy = dict(
+        part.split(" ", 1) for part in response.headers["Content-Security-Policy"].split("; ")
+    )
     assert policy["default-src"] == "'none'"
     assert policy["script-src"] == policy["connect-src"] == "'self'"
     assert not {"http", "unsafe-eval"} & set(re.findall(r"[\w-]+", str(policy)))
@@ -34,7 +36,9 @@ def test_the_root_is_the_page_and_runs_its_own_scripts_alone(client):
 def test_whatever_the_page_names_is_served(client):
     named = re.findall(r'(?:src|href)="(web/[^"]+)"', client.get("/").text)
     imported = {
-        name for file in MODULES for name in re.findall(r'from "\./([^"]+)"', (WEB / file).read_text())
+        name
+        for file in MODULES
+        for name in re.findall(r'from "\./([^"]+)"', (WEB / file).read_text())
     }
     assert imported < set(MODULES)
     for name in [*named, *(f"web/{module}" for module in MODULES), "web/plotly.min.js"]:
@@ -51,7 +55,9 @@ def test_a_file_that_is_known_is_not_sent_again(client):
     assert (again.status_code, again.content) == (304, b"")
 
 
-@pytest.mark.parametrize("path", ["page.py", "../page.py", "%2e%2e/page.py", "..%2fpage.py", "", "x.js"])
+@pytest.mark.parametrize(
+    "path", ["page.py", "../page.py", "%2e%2e/page.py", "..%2fpage.py", "", "x.js"]
+)
 def test_nothing_but_the_page_is_served(client, path):
     assert client.get(f"/web/{path}").status_code == 404
 

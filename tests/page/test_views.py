@@ -23,7 +23,12 @@ LONG = {
     "fixed": {"d": 3},
     "sampling": {"replicas": 20_000},
 }
-BROKEN = {"models": ["hopping"], "name": "broken", "axes": {"T": [0.01, 0.02, 0.04]}, "fixed": {"d": 2}}
+BROKEN = {
+    "models": ["hopping"],
+    "name": "broken",
+    "axes": {"T": [0.01, 0.02, 0.04]},
+    "fixed": {"d": 2},
+}
 
 
 def submit(service, request):
@@ -81,7 +86,9 @@ def give_with_keys(page, values):
 
 def test_an_example_fills_the_form_and_its_cells_can_be_looked_at(open_page, served):
     page = open_page(f"{served[0]}/#/new")
-    page.get_by_label("Load an example").select_option(label="Lineshape of a localized level with slow neighbours")
+    page.get_by_label("Load an example").select_option(
+        label="Lineshape of a localized level with slow neighbours"
+    )
     expect(page.get_by_label("omega: how it is given", exact=True)).to_have_value("geomspace")
     expect(page.get_by_label("What it would cost")).to_contain_text("Cells251")
     page.get_by_label("Name", exact=True).fill("a line")

@@ -12,10 +12,8 @@ from delocal.api.plain import plain_json
 from delocal.api.routes.data import EXAMPLE as DATA_EXAMPLE
 from delocal.api.routes.deps import CurrentService
 from delocal.service.evaluation import EvaluationRequest
-from delocal.service.results import to_plain
-
-
 from delocal.service.reproduce import describe_examples
+from delocal.service.results import to_plain
 from delocal.service.sweeps import describe_models
 from delocal.service.sweeps import one_model as describe_one
 
