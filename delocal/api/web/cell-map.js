@@ -158,7 +158,7 @@ export class CellMap {
 
 /** Return the values of one cell as a table; where a number underflows, its logarithm is used. */
 export function cellTable(caption, variables, values) {
-  const rows = variables.filter(([name]) => !name.startsWith("log10_") && !name.endsWith("_stderr")).map(([name, attrs]) => [name, attrs, written(name, attrs, values)]);
+  const rows = variables.filter(([name]) => !name.startsWith("log10_") && !name.endsWith("_stderr")).map(([name, attrs]) => [name, attrs, valueText(name, attrs, values)]);
   return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Values of the cell" }, h("table", {},
     h("caption", {}, caption),
     h("thead", {}, h("tr", {}, ["Variable", "Value", "Unit"].map((text) => h("th", { scope: "col" }, text)))),
@@ -167,7 +167,8 @@ export function cellTable(caption, variables, values) {
       h("td", { class: "number" }, text), h("td", {}, attrs.units === "1" ? "" : attrs.units))))));
 }
 
-function written(name, { flag_values: flags, flag_meanings: meanings }, values) {
+/** Return a value as text: a flag by its name, a number with its error, or its logarithm. */
+export function valueText(name, { flag_values: flags, flag_meanings: meanings }, values) {
   const value = values[name];
   if (flags) return meanings.split(" ")[flags.indexOf(value)]?.replaceAll("_", " ") ?? "–";
   const logarithm = values[`log10_${name}`];

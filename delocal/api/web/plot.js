@@ -29,15 +29,21 @@ export function onTheme(redraw, signal) {
   DARK.addEventListener("change", redraw, { signal });
 }
 
+const plain = (text) => text.replaceAll("<br>", " ").replace(/<[^>]*>/g, "");
+
 /** Return a colour of the style sheet. */
 export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
-/** Draw a figure into an element; `onclick` gets the point that was clicked. */
-export async function draw(element, { data, layout }, { signal, onclick } = {}) {
+/** Draw a figure into an element; its title goes into `caption`, which wraps, if there is one.
+    `onclick` gets the point that was clicked. */
+export async function draw(element, { data, layout }, { signal, onclick, caption } = {}) {
   const Plotly = await plotly();
   if (signal?.aborted) return;
   const font = { ...layout.font, family: getComputedStyle(document.body).fontFamily, color: colour("ink") };
+  const { title, margin } = layout;
+  if (caption) caption.textContent = plain([title?.text, title?.subtitle?.text].filter(Boolean).join(". "));
   const fitting = { ...layout, font, autosize: true, width: undefined, height: undefined, paper_bgcolor: "rgba(0,0,0,0)" };
+  if (caption) Object.assign(fitting, { title: undefined, margin: { ...margin, t: 16 } });
   const first = !element.classList.contains("js-plotly-plot");
   await Plotly.react(element, data, fitting, SETTINGS);
   element.clicked = onclick;

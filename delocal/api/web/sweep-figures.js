@@ -1,3 +1,97 @@
-/** The figures that the service draws of a sweep. */
+/** The figures that the service draws of a sweep, and what can be chosen in them. */
 
-export async function figures() {}
+import { get, query } from "./api.js";
+import { field, h, number, select } from "./dom.js";
+import { draw, onTheme, theme } from "./plot.js";
+
+const ALL = ["", "as the figure has it"];
+
+/** Show the figures of a sweep in `place`; again, if they are shown already. */
+export async function figures(place, sweepId, signal) {
+  const { figures: offered, axes } = await get(`v1/sweeps/${sweepId}/figures`, { signal });
+  if (place.gallery) {
+    await place.gallery.draw();
+    return;
+  }
+  if (!offered.length) return;
+  place.gallery = new Gallery(place, offered, axes, signal);
+  await place.gallery.draw();
+}
+
+class Gallery {
+  constructor(place, offered, axes, signal) {
+    Object.assign(this, { axes, signal });
+    this.plot = h("div", { class: "plot", role: "img" });
+    this.caption = h("p", { class: "hint" });
+    this.wrong = h("p", { class: "wrong", role: "alert" });
+    this.choices = h("div", { class: "choices" });
+    const names = offered.map(({ name, title }) => [name, title]);
+    const use = (name) => {
+      this.figure = offered.find((figure) => figure.name === name);
+      this.chosen = { sel: {} };
+      this.#drawChoices();
+    };
+    place.replaceChildren(h("h2", { id: "figures-title" }, "Figures"),
+      field("Figure", select(names, offered[0].name, (name) => { use(name); this.draw(); })),
+      this.choices, this.wrong, h("figure", {}, h("figcaption", {}, this.caption), this.plot));
+    use(offered[0].name);
+    onTheme(() => this.draw(), signal);
+  }
+
+  get #model() {
+    return this.chosen.model || Object.keys(this.figure.offers)[0];
+  }
+
+  #drawChoices() {
+    const { figure, chosen } = this;
+    const offer = figure.offers[this.#model];
+    const takes = (name) => figure.takes.includes(name);
+    const pick = (label, name, options) => options.length > 1 && h("label", {}, label, select([ALL, ...options.map((o) => [o, o])], chosen[name] ?? "", (value) => {
+      chosen[name] = value;
+      this.#drawChoices();
+      this.draw();
+    }, { name: `figure-${name}` }));
+    const focused = document.activeElement?.name;
+    this.choices.replaceChildren(...[
+      takes("model") && pick("Model", "model", Object.keys(figure.offers)),
+      takes("variable") && pick("Variable", "variable", offer.variables),
+      takes("x") && pick("Across", "x", offer.axes),
+      takes("y") && pick("Up", "y", offer.axes),
+      ...(takes("sel") ? this.axes[this.#model].map((axis) => this.#cut(axis)) : []),
+    ].filter(Boolean));
+    if (focused?.startsWith("figure-")) this.choices.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
+  }
+
+  /** Return the choice of a value along an axis, or of all. */
+  #cut({ name, values, size }) {
+    if (size < 2 || name === this.chosen.x || name === this.chosen.y) return null;
+    const { sel } = this.chosen;
+    const go = (value) => {
+      sel[name] = value;
+      this.draw();
+    };
+    return h("label", {}, name, values
+      ? select([["", "all"], ...values.map((value) => [String(value), number(value)])], sel[name] ?? "", go)
+      : h("input", { type: "text", placeholder: "all", value: sel[name] ?? "", onchange: ({ target }) => go(target.value.trim()) }));
+  }
+
+  /** Ask for the figure as chosen, and draw it. */
+  async draw() {
+    const { sel, ...named } = this.chosen;
+    const cuts = Object.entries(sel).filter(([, value]) => value !== "").map(([name, value]) => `sel=${encodeURIComponent(`${name}=${value}`)}`);
+    const asked = query({ ...named, theme: theme(), nearest: true });
+    this.plot.setAttribute("aria-busy", "true");
+    try {
+      const found = await get(`${this.figure.link.replace(/^.*?v1\//, "v1/")}${[asked, ...cuts].join("&")}`, { signal: this.signal });
+      this.wrong.textContent = "";
+      this.caption.textContent = "";
+      await draw(this.plot, found, { signal: this.signal, caption: this.caption });
+      this.plot.setAttribute("aria-label", `${this.figure.title}. ${this.caption.textContent}`);
+    } catch (error) {
+      if (this.signal.aborted) return;
+      this.wrong.textContent = error.message;
+    } finally {
+      this.plot.removeAttribute("aria-busy");
+    }
+  }
+}
