@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from hatchling.builders.wheel import WheelBuilder
 
 from delocal.api.page import WEB
 from delocal.service.settings import ClusterSettings, Service, Settings
@@ -68,9 +69,7 @@ def test_no_module_names_another_host():
         assert not re.search(r"https?://|innerHTML|eval\(", text), path.name
 
 
-def test_a_built_package_holds_the_page(tmp_path):
-    root = Path(__file__).parents[2]
-    ignored = (root / ".gitignore").read_text().splitlines()
-    assert not {"web", "web/", "*.js", "*.css", "*.html", "*.svg"} & set(ignored)
-    assert 'packages = ["delocal"]' in (root / "pyproject.toml").read_text()
-    assert WEB.is_relative_to(root / "delocal")
+def test_a_built_package_holds_the_page():
+    files = WheelBuilder(str(Path(__file__).parents[2])).recurse_included_files()
+    built = {file.distribution_path for file in files}
+    assert {f"delocal/api/web/{path.name}" for path in WEB.iterdir()} <= built

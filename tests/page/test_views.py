@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from delocal.api.serving import serving
+from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Settings
 from tests.page.conftest import PHONE
 
@@ -32,8 +33,6 @@ BROKEN = {
 
 
 def submit(service, request):
-    from delocal.service.request import SweepRequest
-
     return service.sweeps.submit(SweepRequest.parse(request)).id
 
 
@@ -300,14 +299,16 @@ CONTRAST = """() => {
     const canvas = document.createElement("canvas").getContext("2d");
     const luminance = (name) => {
         canvas.fillStyle = style.getPropertyValue(name);
-        const parts = canvas.fillStyle.match(/[0-9a-f]{2}/g).map((part) => parseInt(part, 16) / 255);
-        const [r, g, b] = parts.map((c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4));
+        const linear = (c) => (c <= 0.04045 ? c / 12.92 : ((c + 0.055) / 1.055) ** 2.4);
+        const parts = canvas.fillStyle.match(/[0-9a-f]{2}/g);
+        const [r, g, b] = parts.map((part) => linear(parseInt(part, 16) / 255));
         return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
     };
     const ratio = (a, b) => Math.max(a / b, b / a);
     const pairs = ["--paper", "--surface", "--sunken"].flatMap((back) =>
         ["--ink", "--muted", "--accent", "--wrong"].map((fore) => [fore, back]));
-    return [...pairs, ["--on-accent", "--accent"], ["--accent", "--soft"], ["--wrong", "--wrong-soft"]]
+    pairs.push(["--on-accent", "--accent"], ["--accent", "--soft"], ["--wrong", "--wrong-soft"]);
+    return pairs
         .map(([fore, back]) => [fore, back, ratio(luminance(fore), luminance(back))]);
 }"""
 

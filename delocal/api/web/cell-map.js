@@ -9,6 +9,7 @@ const CODES = ["not_computed", "done", "outside_domain", "not_converged", "faile
 const WORDS = Object.fromEntries(STATUSES);
 const TICKS = 9;
 const MOST_CHOICES = 500;
+const NARROW_PX = 480;
 const GAP_BELOW = 80; // cells along an axis, from which on no line fits between two
 
 /** The map of one model of a sweep. */
@@ -101,10 +102,15 @@ export class CellMap {
       }],
       layout: {
         margin: { l: 64, r: 12, t: 12, b: 52 }, plot_bgcolor: "rgba(0,0,0,0)",
-        xaxis: scale(x), yaxis: y ? scale(y) : { visible: false, fixedrange: true },
+        xaxis: scale(x, this.#title(x)), yaxis: y ? scale(y, this.#title(y)) : { visible: false, fixedrange: true },
       },
     }, { signal: this.signal, onclick: (point) => this.#choose({ [this.x]: Math.round(point.x), ...(y && { [this.y]: Math.round(point.y) }) }) });
     this.plot.setAttribute("aria-label", summary(rows, x, y));
+  }
+
+  /** Return what an axis is called, as far as there is room. */
+  #title({ name, meaning }) {
+    return this.plot.clientWidth < NARROW_PX ? name : `${name}, ${meaning}`;
   }
 
   #choose(places) {
@@ -177,10 +183,10 @@ export function valueText(name, { flag_values: flags, flag_meanings: meanings },
   return error == null ? number(value) : `${number(value)} ± ${number(error)}`;
 }
 
-function scale({ name, values, meaning }) {
+function scale({ values }, text) {
   const step = Math.max(1, Math.ceil((values.length - 1) / TICKS));
   const tickvals = values.map((_, i) => i).filter((i) => i % step === 0);
-  return { title: { text: `${name}, ${meaning}` }, tickvals, ticktext: tickvals.map((i) => number(values[i])), range: [-0.5, values.length - 0.5], showgrid: false, zeroline: false, automargin: true };
+  return { title: { text }, tickvals, ticktext: tickvals.map((i) => number(values[i])), range: [-0.5, values.length - 0.5], showgrid: false, zeroline: false, automargin: true };
 }
 
 function summary(rows, x, y) {

@@ -24,13 +24,15 @@ export function announce(text) {
 export function number(x) {
   if (x == null || Number.isNaN(x)) return "–";
   if (typeof x !== "number") return String(x);
-  if (Number.isInteger(x) && Math.abs(x) < 1e6) return x.toLocaleString("en");
+  if (Number.isInteger(x) && Math.abs(x) < 1e6) return minus(x.toLocaleString("en"));
   const [mantissa, exponent] = x.toExponential(3).split("e");
-  if (exponent > -4 && exponent < 6) return String(Number(x.toPrecision(4)));
-  const short = String(Number(mantissa));
+  if (exponent > -4 && exponent < 6) return minus(String(Number(x.toPrecision(4))));
+  const short = minus(String(Number(mantissa)));
   const power = `10${[...String(Number(exponent))].map((digit) => SUPERSCRIPT[digit]).join("")}`;
   return short === "1" ? power : `${short}·${power}`;
 }
+
+const minus = (text) => text.replace("-", "−");
 
 const SUPERSCRIPT = Object.fromEntries([..."-0123456789"].map((c, i) => [c, "⁻⁰¹²³⁴⁵⁶⁷⁸⁹"[i]]));
 

@@ -34,7 +34,7 @@ class Explorer {
     this.wrong = h("p", { class: "wrong", role: "alert" });
     this.fields = Object.fromEntries(parameters.map((p) => [p.name, this.#input(p)]));
     main.append(h("div", { class: "columns narrow" }, Object.entries(this.fields).map(([name, input]) => field(name, input, { hint: parameters.find((p) => p.name === name).long_name }))), this.wrong,
-      h("div", { class: "beside" }, this.plot, this.reading));
+      h("div", { class: "beside explore" }, this.plot, this.reading));
     onTheme(() => this.#diagram(), signal);
   }
 
@@ -125,9 +125,9 @@ class Explorer {
     const best = text("dominant_channel");
     this.reading.replaceChildren(
       h("p", { class: "regime" }, "Region ", h("b", {}, text("region")), best === "none" ? ": nothing conducts" : [", ", h("b", {}, CHANNELS[best]), " dominates"]),
-      table("Thermal conductivity by channel", ["Channel", "kappa", "~ T^", "~ W^"], channels.map((c) => [
+      table("Thermal conductivity by channel", ["Channel", "kappa", "power of T", "power of W"], channels.map((c) => [
         [h("code", {}, c), h("span", { class: "hint" }, CHANNELS[c])], text(`kappa_${c}`), ...["T", "W"].map((wrt) => number(exponent(`kappa_${c}`, wrt)))]), channels.indexOf(best)),
-      ...kinds(numbers, data).map(([title, names]) => table(title, ["Quantity", "Value", "~ T^", "~ W^"], names.map((name) => [
+      ...kinds(numbers, data).map(([title, names]) => table(title, ["Quantity", "Value", "power of T", "power of W"], names.map((name) => [
         [h("code", {}, name), h("span", { class: "hint" }, data[name].attrs.long_name)], text(name), ...["T", "W"].map((wrt) => number(exponent(name, wrt)))]))),
       table("What holds here", ["Statement", ""], flags.map((name) => [[h("code", {}, name), h("span", { class: "hint" }, data[name].attrs.long_name)], text(name)])));
     announce(`Region ${text("region")}, ${best === "none" ? "nothing conducts" : `${CHANNELS[best]} dominates`}`);

@@ -38,7 +38,7 @@ function newest({ state, ...filter }, limit, signal) {
 
 function filters(filter) {
   const go = (change) => { location.hash = `#/sweeps${query({ ...filter, ...change })}`; };
-  const text = h("input", { type: "search", value: filter.text, placeholder: "name, tag or id", onchange: (event) => go({ text: event.target.value.trim() }) });
+  const text = h("input", { type: "search", value: filter.text, placeholder: "words of a name, tag or model", onchange: (event) => go({ text: event.target.value.trim() }) });
   const options = [["", "all"], ...STATES.map((state) => [state, state]), ["deleted", "in the trash"]];
   return h("form", { class: "filters", role: "search", "aria-label": "Filter sweeps", onsubmit: (event) => { event.preventDefault(); go({ text: text.value.trim() }); } },
     field("Search", text),
