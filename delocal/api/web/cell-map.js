@@ -30,6 +30,11 @@ export class CellMap {
   /** Read the status of the cells again, and show it. */
   async update() {
     if (!this.#axes) await this.#readAxes();
+    if (!this.x) { // the whole sweep is one cell
+      this.plot.hidden = true;
+      await this.#readCell();
+      return;
+    }
     this.#shown = await this.#data("status", this.#across());
     await this.#draw();
   }

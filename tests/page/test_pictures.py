@@ -1,0 +1,88 @@
+"""Pictures of every view, for the documentation: `make images` puts them there."""
+
+import os
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from delocal.service.request import SweepRequest
+from tests.page.conftest import DESK, PHONE
+
+DIPOLES = {
+    "models": ["scaling"],
+    "name": "Dipoles in two and three dimensions",
+    "tags": ["dipoles"],
+    "axes": {
+        "d": [2, 3],
+        "alpha": {"linspace": [2.2, 6.0, 20]},
+        "beta": {"linspace": [2.2, 6.0, 20]},
+        "T": {"geomspace": [1e-6, 1e-2, 21]},
+    },
+    "fixed": {"W": 1},
+    "exclude": [{"alpha": {"lt": "beta"}}],
+}
+NETWORK = {
+    "models": ["network", "scaling"],
+    "name": "Pseudo-spins by Monte Carlo, beside the theory",
+    "tags": ["monte-carlo"],
+    "axes": {"T": {"geomspace": [1e-4, 1.0, 9]}},
+    "fixed": {"d": 2, "alpha": 3, "beta": 3, "W": 20, "t": 1, "V": 1},
+    "sampling": {"replicas": 8},
+}
+HOPS = {
+    "models": ["hopping"],
+    "name": "Variable-range hopping",
+    "axes": {"T": {"geomspace": [1e-4, 1e-1, 31]}, "d": [1, 2, 3]},
+}
+SHOWN = {
+    "sweeps": "/sweeps",
+    "new": "/new?from=DIPOLES",
+    "sweep": "/sweeps/DIPOLES",
+    "network": "/sweeps/NETWORK",
+    "explore": "/explore",
+}
+LOOKS = {
+    "": {"size": DESK},
+    "-dark": {"size": DESK, "color_scheme": "dark"},
+    "-phone": {"size": PHONE, "device_scale_factor": 2},
+}
+PICTURES = [
+    *((view, "") for view in SHOWN),
+    *(("sweep", "-dark"), ("explore", "-dark"), ("new", "-phone"), ("sweep", "-phone")),
+]
+PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "use-the-page.md"
+
+
+@pytest.fixture(scope="module")
+def sweeps(served):
+    """The ids of some sweeps that are done."""
+    _, service = served
+    requests = {"HOPS": HOPS, "NETWORK": NETWORK, "DIPOLES": DIPOLES}
+    ids = {n: service.sweeps.submit(SweepRequest.parse(r)).id for n, r in requests.items()}
+    for sweep in ids.values():
+        service.sweeps.wait(sweep, timeout=120)
+    return ids
+
+
+@pytest.mark.parametrize(("view", "look"), PICTURES)
+def test_a_picture_is_taken(open_page, served, sweeps, tmp_path, view, look):
+    path = SHOWN[view]
+    for name, sweep in sweeps.items():
+        path = path.replace(name, sweep)
+    page = open_page(f"{served[0]}/#{path}", **LOOKS[look])
+    expect(page.locator("main .loading")).to_have_count(0)
+    if view in ("sweep", "network"):
+        look_at_a_cell(page)
+    page.wait_for_load_state("networkidle")
+    page.wait_for_timeout(300)  # transitions, and the last drawing
+    name = f"page-{view}{look}.png"
+    wanted = os.environ.get("PAGE_IMAGES") if name in PAGE.read_text() else None
+    file = Path(wanted or tmp_path) / name
+    page.screenshot(path=file, full_page=view != "explore" or look == "-phone")
+    assert file.stat().st_size > 10_000
+
+
+def look_at_a_cell(page):
+    page.get_by_role("button", name="Show this cell").click()
+    expect(page.locator("caption").first).to_be_visible()
