@@ -35,10 +35,18 @@ export const serverNow = () => Date.now() + clockAhead;
 /** Return an absolute address of the service. */
 export const address = (path) => new URL(path, document.baseURI).href;
 
-export const pause = (ms, signal) => new Promise((resolve, reject) => {
-  const timer = setTimeout(resolve, ms);
-  signal?.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
-});
+export const pause = (ms, signal) =>
+  new Promise((resolve, reject) => {
+    const timer = setTimeout(resolve, ms);
+    signal?.addEventListener(
+      "abort",
+      () => {
+        clearTimeout(timer);
+        reject(signal.reason);
+      },
+      { once: true },
+    );
+  });
 
 /** Return the response of `path`; Problem, or Offline, if it is none that is good. */
 export async function send(path, { json, headers = {}, ...options } = {}) {
@@ -48,7 +56,11 @@ export async function send(path, { json, headers = {}, ...options } = {}) {
   if (json !== undefined) sent["Content-Type"] = "application/json";
   let response;
   try {
-    response = await fetch(path, { ...options, headers: sent, body: json === undefined ? undefined : JSON.stringify(json) });
+    response = await fetch(path, {
+      ...options,
+      headers: sent,
+      body: json === undefined ? undefined : JSON.stringify(json),
+    });
   } catch (error) {
     if (options.signal?.aborted) throw error;
     hooks.offline();
@@ -61,7 +73,10 @@ export async function send(path, { json, headers = {}, ...options } = {}) {
     await pause(1000 * Number(response.headers.get("Retry-After")), options.signal);
     return send(path, { json, headers, ...options });
   }
-  const problem = new Problem(response.status, await response.json().catch(() => ({ title: response.statusText })));
+  const problem = new Problem(
+    response.status,
+    await response.json().catch(() => ({ title: response.statusText })),
+  );
   if (response.status === 401 && (key.get() !== used || (await hooks.askForKey(problem.message)))) {
     return send(path, { json, headers, ...options });
   }
@@ -69,11 +84,14 @@ export async function send(path, { json, headers = {}, ...options } = {}) {
 }
 
 export const get = async (path, options) => (await send(path, options)).json();
-export const post = async (path, json, options) => (await send(path, { ...options, method: "POST", json })).json();
+export const post = async (path, json, options) =>
+  (await send(path, { ...options, method: "POST", json })).json();
 
 /** Return a query string of what is not empty. */
 export function query(values) {
-  const found = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== "");
+  const found = Object.entries(values).filter(
+    ([, value]) => value !== undefined && value !== null && value !== "",
+  );
   return found.length ? `?${new URLSearchParams(found)}` : "";
 }
 
@@ -113,7 +131,9 @@ async function* parse(body) {
     const blocks = (rest + value).split(/\r?\n\r?\n/);
     rest = blocks.pop();
     for (const block of blocks) {
-      const lines = block.split(/\r?\n/).map((line) => [line.split(":", 1)[0], line.slice(line.indexOf(":") + 1).trim()]);
+      const lines = block
+        .split(/\r?\n/)
+        .map((line) => [line.split(":", 1)[0], line.slice(line.indexOf(":") + 1).trim()]);
       const { id, event, data } = Object.fromEntries(lines);
       if (event) yield { id: Number(id), kind: event, data: JSON.parse(data || "{}") };
     }

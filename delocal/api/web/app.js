@@ -52,16 +52,28 @@ async function show(view, route) {
 
 function showFailure(error) {
   for (const busy of main.querySelectorAll(".loading")) busy.remove();
-  main.append(h("section", { class: "failure", role: "alert" },
-    h("h2", {}, error.title ?? "Something went wrong"),
-    h("p", {}, error.message),
-    h("button", { type: "button", onclick: navigate }, "Try again")));
+  main.append(
+    h(
+      "section",
+      { class: "failure", role: "alert" },
+      h("h2", {}, error.title ?? "Something went wrong"),
+      h("p", {}, error.message),
+      h("button", { type: "button", onclick: navigate }, "Try again"),
+    ),
+  );
   if (error.title === undefined) throw error;
 }
 
 function notFound(container) {
-  container.append(h("h1", {}, "No such view"),
-    h("p", { class: "empty" }, "There is nothing at this address. ", h("a", { href: "#/sweeps" }, "All sweeps")));
+  container.append(
+    h("h1", {}, "No such view"),
+    h(
+      "p",
+      { class: "empty" },
+      "There is nothing at this address. ",
+      h("a", { href: "#/sweeps" }, "All sweeps"),
+    ),
+  );
 }
 
 function markCurrent() {
@@ -82,14 +94,18 @@ hooks.askForKey = (why) => {
     $("key-text").value = "";
     dialog.returnValue = "forget";
     dialog.showModal();
-    dialog.addEventListener("close", () => {
-      const text = $("key-text").value.trim();
-      $("key-text").value = "";
-      key.set(dialog.returnValue === "use" ? text : null);
-      showKeyButton();
-      asking = null;
-      resolve(dialog.returnValue === "use" && text !== "");
-    }, { once: true });
+    dialog.addEventListener(
+      "close",
+      () => {
+        const text = $("key-text").value.trim();
+        $("key-text").value = "";
+        key.set(dialog.returnValue === "use" ? text : null);
+        showKeyButton();
+        asking = null;
+        resolve(dialog.returnValue === "use" && text !== "");
+      },
+      { once: true },
+    );
   });
   return asking;
 };

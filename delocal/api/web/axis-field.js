@@ -30,16 +30,32 @@ export function parameterRow(parameter, request, changed) {
     inputs.replaceChildren(...editor(mode, parameter, request, changed));
   };
   const mode = modeOf(name, request);
-  const modes = select([["", absent(parameter)], ...MODES], mode, (chosen) => {
-    put(name, chosen, started(chosen, parameter, request), request);
-    use(chosen);
-    changed(name);
-  }, { "aria-label": `${name}: how it is given` });
+  const modes = select(
+    [["", absent(parameter)], ...MODES],
+    mode,
+    (chosen) => {
+      put(name, chosen, started(chosen, parameter, request), request);
+      use(chosen);
+      changed(name);
+    },
+    { "aria-label": `${name}: how it is given` },
+  );
   use(mode);
-  return h("div", { class: "parameter", role: "group", "aria-labelledby": `name-${name}`, "data-field": name },
-    h("div", { class: "name", id: `name-${name}` }, h("b", {}, name), " ", h("span", {}, meaning),
-      h("span", { class: "hint" }, units === "1" ? allowed : `${allowed}; ${units}`)),
-    modes, inputs, h("p", { class: "wrong", id: `wrong-${name}` }));
+  return h(
+    "div",
+    { class: "parameter", role: "group", "aria-labelledby": `name-${name}`, "data-field": name },
+    h(
+      "div",
+      { class: "name", id: `name-${name}` },
+      h("b", {}, name),
+      " ",
+      h("span", {}, meaning),
+      h("span", { class: "hint" }, units === "1" ? allowed : `${allowed}; ${units}`),
+    ),
+    modes,
+    inputs,
+    h("p", { class: "wrong", id: `wrong-${name}` }),
+  );
 }
 
 function absent({ required, default: standard }) {
@@ -58,7 +74,9 @@ function modeOf(name, { axes, fixed }) {
 /** Return what a mode begins with: what the parameter had before, as far as it fits. */
 function started(mode, { name, minimum, default: standard }, { axes, fixed }) {
   const before = axes[name];
-  const values = Array.isArray(before) ? before : (Object.values(before ?? {})[0] ?? [fixed[name] ?? standard ?? ""]);
+  const values = Array.isArray(before)
+    ? before
+    : (Object.values(before ?? {})[0] ?? [fixed[name] ?? standard ?? ""]);
   const [low = ""] = values;
   if (mode === "fixed") return low;
   if (mode === "list") return [low];
@@ -84,24 +102,52 @@ function editor(mode, { name }, request, changed) {
     changed(name);
   };
   const described = { "aria-describedby": `wrong-${name}` };
-  const text = (label, value, oninput) => h("input", {
-    type: "text", autocomplete: "off", spellcheck: "false", "aria-label": `${name}: ${label}`, ...described, value: written(value), oninput: (event) => oninput(event.target.value),
-  });
-  if (mode === "fixed") return [text("value", request.fixed[name], (typed) => enter(parsed(typed)))];
+  const text = (label, value, oninput) =>
+    h("input", {
+      type: "text",
+      autocomplete: "off",
+      spellcheck: "false",
+      "aria-label": `${name}: ${label}`,
+      ...described,
+      value: written(value),
+      oninput: (event) => oninput(event.target.value),
+    });
+  if (mode === "fixed")
+    return [text("value", request.fixed[name], (typed) => enter(parsed(typed)))];
   const axis = request.axes[name];
   if (mode === "list") {
     const values = Array.isArray(axis) ? axis : axis.list;
-    return [text("values", values.map(written).join(", "), (typed) => enter(typed.split(",").filter((part) => part.trim() !== "").map(parsed)))];
+    return [
+      text("values", values.map(written).join(", "), (typed) =>
+        enter(
+          typed
+            .split(",")
+            .filter((part) => part.trim() !== "")
+            .map(parsed),
+        ),
+      ),
+    ];
   }
   if (mode === "like") {
-    const others = Object.keys(request.axes).filter((other) => other !== name && modeOf(other, request) !== "like");
-    return [select([["", "choose…"], ...others.map((other) => [other, other])], axis.like, enter, { "aria-label": `${name}: same as`, ...described })];
+    const others = Object.keys(request.axes).filter(
+      (other) => other !== name && modeOf(other, request) !== "like",
+    );
+    return [
+      select([["", "choose…"], ...others.map((other) => [other, other])], axis.like, enter, {
+        "aria-label": `${name}: same as`,
+        ...described,
+      }),
+    ];
   }
   if (mode === "text") return [text("JSON", JSON.stringify(axis), (typed) => enter(json(typed)))];
-  return RANGES.includes(mode) ? RANGE_PARTS.map((part, i) => {
-    const input = text(part, axis[mode][i], (typed) => enter(request.axes[name][mode].map((old, j) => (j === i ? parsed(typed) : old))));
-    return h("label", {}, h("span", { class: "hint", "aria-hidden": "true" }, part), input);
-  }) : [];
+  return RANGES.includes(mode)
+    ? RANGE_PARTS.map((part, i) => {
+        const input = text(part, axis[mode][i], (typed) =>
+          enter(request.axes[name][mode].map((old, j) => (j === i ? parsed(typed) : old))),
+        );
+        return h("label", {}, h("span", { class: "hint", "aria-hidden": "true" }, part), input);
+      })
+    : [];
 }
 
 function json(text) {

@@ -5,7 +5,15 @@ import { h, number, select } from "./dom.js";
 import { colour, draw, onTheme } from "./plot.js";
 import { STATUSES } from "./progress.js";
 
-const CODES = ["not_computed", "done", "outside_domain", "not_converged", "failed", "cancelled", "excluded"];
+const CODES = [
+  "not_computed",
+  "done",
+  "outside_domain",
+  "not_converged",
+  "failed",
+  "cancelled",
+  "excluded",
+];
 const WORDS = Object.fromEntries(STATUSES);
 const TICKS = 9;
 const MOST_CHOICES = 500;
@@ -20,7 +28,11 @@ export class CellMap {
 
   constructor(sweepId, model, signal) {
     Object.assign(this, { sweepId, model, signal });
-    this.plot = h("div", { class: "plot map", role: "img", "aria-label": "Map of the cells by status" });
+    this.plot = h("div", {
+      class: "plot map",
+      role: "img",
+      "aria-label": "Map of the cells by status",
+    });
     this.choices = h("div", { class: "choices" });
     this.cell = h("div", { class: "cell", "aria-live": "polite" });
     this.element = h("div", {}, this.choices, h("div", { class: "beside" }, this.plot, this.cell));
@@ -30,7 +42,8 @@ export class CellMap {
   /** Read the status of the cells again, and show it. */
   async update() {
     if (!this.#axes) await this.#readAxes();
-    if (!this.x) { // the whole sweep is one cell
+    if (!this.x) {
+      // the whole sweep is one cell
       this.plot.hidden = true;
       await this.#readCell();
       return;
@@ -42,20 +55,36 @@ export class CellMap {
   /** Learn the axes from the metadata of the store, and their values one axis at a time. */
   async #readAxes() {
     const base = `v1/sweeps/${this.sweepId}/zarr/${this.model}/zarr.json`;
-    const { consolidated_metadata: { metadata } } = await get(base, { signal: this.signal });
+    const {
+      consolidated_metadata: { metadata },
+    } = await get(base, { signal: this.signal });
     this.metadata = metadata;
-    const dims = metadata.status.dimension_names.map((name, i) => ({ name, size: metadata.status.shape[i] }));
+    const dims = metadata.status.dimension_names.map((name, i) => ({
+      name,
+      size: metadata.status.shape[i],
+    }));
     this.#at = Object.fromEntries(dims.map(({ name }) => [name, 0]));
     const labelled = dims.filter(({ name }) => name in metadata);
     const anywhere = Object.fromEntries(labelled.map(({ name }) => [name, 0]));
-    this.#axes = await Promise.all(dims.map(async ({ name, size }) => {
-      const { [name]: _, ...others } = anywhere;
-      const { coords } = await this.#ask("status", others);
-      const along = Object.entries(coords).filter(([, c]) => c.dims.length === 1 && c.dims[0] === name);
-      const own = along.find(([coordinate]) => coordinate === name);
-      const values = own ? own[1].values : Array.from({ length: size }, (_, i) => i);
-      return { name, size, values, labelled: Boolean(own), along, meaning: own?.[1].attrs.long_name ?? "number of the case" };
-    }));
+    this.#axes = await Promise.all(
+      dims.map(async ({ name, size }) => {
+        const { [name]: _, ...others } = anywhere;
+        const { coords } = await this.#ask("status", others);
+        const along = Object.entries(coords).filter(
+          ([, c]) => c.dims.length === 1 && c.dims[0] === name,
+        );
+        const own = along.find(([coordinate]) => coordinate === name);
+        const values = own ? own[1].values : Array.from({ length: size }, (_, i) => i);
+        return {
+          name,
+          size,
+          values,
+          labelled: Boolean(own),
+          along,
+          meaning: own?.[1].attrs.long_name ?? "number of the case",
+        };
+      }),
+    );
     const long = this.#axes.filter(({ size }) => size > 1);
     const bySize = [...(long.length ? long : this.#axes)].sort((a, b) => b.size - a.size);
     [this.x, this.y] = [bySize[0]?.name, bySize[1]?.name];
@@ -63,7 +92,10 @@ export class CellMap {
   }
 
   #ask(variables, at) {
-    return get(`v1/sweeps/${this.sweepId}/data${query({ model: this.model, variables, nearest: true, ...at })}`, { signal: this.signal });
+    return get(
+      `v1/sweeps/${this.sweepId}/data${query({ model: this.model, variables, nearest: true, ...at })}`,
+      { signal: this.signal },
+    );
   }
 
   /** Return the labels of the dimensions that are not on the map. */
@@ -89,27 +121,73 @@ export class CellMap {
 
   async #draw() {
     const { dims, values } = this.#shown;
-    const rows = dims.length === 2 ? (dims[0] === this.y ? values : transposed(values)) : [dims.length ? values : [values]];
+    const rows =
+      dims.length === 2
+        ? dims[0] === this.y
+          ? values
+          : transposed(values)
+        : [dims.length ? values : [values]];
     const [x, y] = [this.#axis(this.x), this.#axis(this.y)];
     const shades = CODES.map((name) => colour(`status-${name}`));
     const gap = Math.max(rows.length, rows[0].length) < GAP_BELOW ? 1 : 0;
-    const chosen = this.cell.hasChildNodes() ? { x: [this.#at[this.x] ?? 0], y: [this.#at[this.y] ?? 0] } : { x: [], y: [] };
+    const chosen = this.cell.hasChildNodes()
+      ? { x: [this.#at[this.x] ?? 0], y: [this.#at[this.y] ?? 0] }
+      : { x: [], y: [] };
     this.plot.classList.toggle("strip", rows.length === 1);
-    await draw(this.plot, {
-      data: [{
-        type: "heatmap", z: rows, zmin: -0.5, zmax: 6.5, showscale: false, xgap: gap, ygap: gap,
-        colorscale: shades.flatMap((shade, i) => [[i / 7, shade], [(i + 1) / 7, shade]]),
-        text: rows.map((row, j) => row.map((code, i) => [x && `${x.name} = ${number(x.values[i])}`, y && `${y.name} = ${number(y.values[j])}`, WORDS[CODES[code]]].filter(Boolean).join("<br>"))),
-        hovertemplate: "%{text}<extra></extra>",
-      }, {
-        type: "scatter", ...chosen, mode: "markers", hoverinfo: "skip", showlegend: false,
-        marker: { symbol: "square-open", size: 12, color: colour("ink"), line: { width: 2 } },
-      }],
-      layout: {
-        margin: { l: 64, r: 12, t: 12, b: 52 }, plot_bgcolor: "rgba(0,0,0,0)",
-        xaxis: scale(x, this.#title(x)), yaxis: y ? scale(y, this.#title(y)) : { visible: false, fixedrange: true },
+    await draw(
+      this.plot,
+      {
+        data: [
+          {
+            type: "heatmap",
+            z: rows,
+            zmin: -0.5,
+            zmax: 6.5,
+            showscale: false,
+            xgap: gap,
+            ygap: gap,
+            colorscale: shades.flatMap((shade, i) => [
+              [i / 7, shade],
+              [(i + 1) / 7, shade],
+            ]),
+            text: rows.map((row, j) =>
+              row.map((code, i) =>
+                [
+                  x && `${x.name} = ${number(x.values[i])}`,
+                  y && `${y.name} = ${number(y.values[j])}`,
+                  WORDS[CODES[code]],
+                ]
+                  .filter(Boolean)
+                  .join("<br>"),
+              ),
+            ),
+            hovertemplate: "%{text}<extra></extra>",
+          },
+          {
+            type: "scatter",
+            ...chosen,
+            mode: "markers",
+            hoverinfo: "skip",
+            showlegend: false,
+            marker: { symbol: "square-open", size: 12, color: colour("ink"), line: { width: 2 } },
+          },
+        ],
+        layout: {
+          margin: { l: 64, r: 12, t: 12, b: 52 },
+          plot_bgcolor: "rgba(0,0,0,0)",
+          xaxis: scale(x, this.#title(x)),
+          yaxis: y ? scale(y, this.#title(y)) : { visible: false, fixedrange: true },
+        },
       },
-    }, { signal: this.signal, onclick: (point) => this.#choose({ [this.x]: Math.round(point.x), ...(y && { [this.y]: Math.round(point.y) }) }) });
+      {
+        signal: this.signal,
+        onclick: (point) =>
+          this.#choose({
+            [this.x]: Math.round(point.x),
+            ...(y && { [this.y]: Math.round(point.y) }),
+          }),
+      },
+    );
     this.plot.setAttribute("aria-label", summary(rows, x, y));
   }
 
@@ -134,11 +212,28 @@ export class CellMap {
     };
     const focused = document.activeElement?.name;
     this.choices.replaceChildren(
-      ...(names.length > 2 ? [["x", "y", "Across"], ["y", "x", "Up"]].map(([which, other, label]) =>
-        h("label", {}, label, select(names, this[which], turn(which, other), { name: `map-${which}` }))) : []),
+      ...(names.length > 2
+        ? [
+            ["x", "y", "Across"],
+            ["y", "x", "Up"],
+          ].map(([which, other, label]) =>
+            h(
+              "label",
+              {},
+              label,
+              select(names, this[which], turn(which, other), { name: `map-${which}` }),
+            ),
+          )
+        : []),
       ...this.#axes.map((axis) => h("label", {}, axis.name, this.#place(axis))),
-      h("button", { type: "button", class: "quiet", name: "map-show", onclick: () => this.#readCell() }, "Show this cell"));
-    if (focused?.startsWith("map-")) this.choices.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
+      h(
+        "button",
+        { type: "button", class: "quiet", name: "map-show", onclick: () => this.#readCell() },
+        "Show this cell",
+      ),
+    );
+    if (focused?.startsWith("map-"))
+      this.choices.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
   }
 
   /** Return the choice of a place along an axis. */
@@ -149,33 +244,83 @@ export class CellMap {
       this.#readCell();
     };
     if (values.length <= MOST_CHOICES) {
-      return select(values.map((value, i) => [String(i), number(value)]), String(this.#at[name]), (i) => go(Number(i)), { name: `map-at-${name}` });
+      return select(
+        values.map((value, i) => [String(i), number(value)]),
+        String(this.#at[name]),
+        (i) => go(Number(i)),
+        { name: `map-at-${name}` },
+      );
     }
-    return h("input", { type: "text", name: `map-at-${name}`, value: String(values[this.#at[name]]), onchange: ({ target }) => go(nearest(values, Number(target.value))) });
+    return h("input", {
+      type: "text",
+      name: `map-at-${name}`,
+      value: String(values[this.#at[name]]),
+      onchange: ({ target }) => go(nearest(values, Number(target.value))),
+    });
   }
 
   async #readCell() {
     const every = this.#across([]);
     const { coords, data } = await this.#ask(undefined, every);
     const at = this.#at;
-    const single = ({ dims, values }) => dims.reduce((v, dim, i) => (dim in at ? take(v, i, at[dim]) : v), values);
+    const single = ({ dims, values }) => dims.reduce((v, dim) => v[at[dim]], values);
     const open = Object.entries(data).filter(([, v]) => v.dims.every((dim) => dim in at));
     const values = Object.fromEntries(open.map(([name, v]) => [name, single(v)]));
-    const where = Object.entries(coords).filter(([, c]) => c.dims.every((dim) => dim in at)).map(([name, c]) => `${name} = ${number(single(c))}`);
-    this.cell.replaceChildren(cellTable(where.join(", "), open.map(([name, v]) => [name, v.attrs]), values));
-    await this.#draw();
+    const where = Object.entries(coords)
+      .filter(([, c]) => c.dims.every((dim) => dim in at))
+      .map(([name, c]) => `${name} = ${number(single(c))}`);
+    this.cell.replaceChildren(
+      cellTable(
+        where.join(", "),
+        open.map(([name, v]) => [name, v.attrs]),
+        values,
+      ),
+    );
+    if (this.x) await this.#draw();
   }
 }
 
 /** Return the values of one cell as a table; where a number underflows, its logarithm is used. */
 export function cellTable(caption, variables, values) {
-  const rows = variables.filter(([name]) => !name.startsWith("log10_") && !name.endsWith("_stderr")).map(([name, attrs]) => [name, attrs, valueText(name, attrs, values)]);
-  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": "Values of the cell" }, h("table", {},
-    h("caption", {}, caption),
-    h("thead", {}, h("tr", {}, ["Variable", "Value", "Unit"].map((text) => h("th", { scope: "col" }, text)))),
-    h("tbody", {}, rows.map(([name, attrs, text]) => h("tr", {}, 
-      h("th", { scope: "row" }, h("code", {}, name), h("span", { class: "hint", title: attrs.equation }, attrs.long_name)),
-      h("td", { class: "number" }, text), h("td", {}, attrs.units === "1" ? "" : attrs.units))))));
+  const rows = variables
+    .filter(([name]) => !name.startsWith("log10_") && !name.endsWith("_stderr"))
+    .map(([name, attrs]) => [name, attrs, valueText(name, attrs, values)]);
+  return h(
+    "div",
+    { class: "table", tabindex: 0, role: "region", "aria-label": "Values of the cell" },
+    h(
+      "table",
+      {},
+      h("caption", {}, caption),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          ["Variable", "Value", "Unit"].map((text) => h("th", { scope: "col" }, text)),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map(([name, attrs, text]) =>
+          h(
+            "tr",
+            {},
+            h(
+              "th",
+              { scope: "row" },
+              h("code", {}, name),
+              h("span", { class: "hint", title: attrs.equation }, attrs.long_name),
+            ),
+            h("td", { class: "number" }, text),
+            h("td", {}, attrs.units === "1" ? "" : attrs.units),
+          ),
+        ),
+      ),
+    ),
+  );
 }
 
 /** Return a value as text: a flag by its name, a number with its error, or its logarithm. */
@@ -191,7 +336,15 @@ export function valueText(name, { flag_values: flags, flag_meanings: meanings },
 function scale({ values }, text) {
   const step = Math.max(1, Math.ceil((values.length - 1) / TICKS));
   const tickvals = values.map((_, i) => i).filter((i) => i % step === 0);
-  return { title: { text }, tickvals, ticktext: tickvals.map((i) => number(values[i])), range: [-0.5, values.length - 0.5], showgrid: false, zeroline: false, automargin: true };
+  return {
+    title: { text },
+    tickvals,
+    ticktext: tickvals.map((i) => number(values[i])),
+    range: [-0.5, values.length - 0.5],
+    showgrid: false,
+    zeroline: false,
+    automargin: true,
+  };
 }
 
 function summary(rows, x, y) {
@@ -208,4 +361,8 @@ function take(values, dimension, place) {
 
 const transposed = (rows) => rows[0].map((_, i) => rows.map((row) => row[i]));
 
-const nearest = (values, wanted) => values.reduce((best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best), 0);
+const nearest = (values, wanted) =>
+  values.reduce(
+    (best, value, i) => (Math.abs(value - wanted) < Math.abs(values[best] - wanted) ? i : best),
+    0,
+  );

@@ -43,7 +43,12 @@ export function duration(seconds) {
   if (seconds < 0.001) return "under 1 ms";
   if (seconds < 1) return `${Math.round(seconds * 1000)} ms`;
   if (seconds < 9.95) return `${seconds.toFixed(1)} s`;
-  const units = [["d", 86400], ["h", 3600], ["min", 60], ["s", 1]];
+  const units = [
+    ["d", 86400],
+    ["h", 3600],
+    ["min", 60],
+    ["s", 1],
+  ];
   let rest = Math.round(seconds);
   const parts = [];
   for (const [name, size] of units) {
@@ -64,8 +69,12 @@ export function bytes(n) {
 export function moment(iso, now) {
   const then = new Date(iso);
   const ago = (now - then) / 1000;
-  const text = ago < 60 ? "just now" : ago < 7 * 86400 ? `${duration(ago).split(" ").slice(0, 2).join(" ")} ago`
-    : then.toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
+  const text =
+    ago < 60
+      ? "just now"
+      : ago < 7 * 86400
+        ? `${duration(ago).split(" ").slice(0, 2).join(" ")} ago`
+        : then.toLocaleDateString("en", { day: "numeric", month: "short", year: "numeric" });
   return h("time", { datetime: iso, title: then.toLocaleString("en") }, text);
 }
 
@@ -73,23 +82,44 @@ export function moment(iso, now) {
 export function field(label, input, { hint, wide } = {}) {
   const id = (input.id ||= `field-${(field.made = (field.made ?? 0) + 1)}`);
   if (hint) input.setAttribute("aria-describedby", `${id}-hint`);
-  return h("div", { class: wide ? "field wide" : "field" },
-    h("label", { for: id }, label), input, hint && h("p", { class: "hint", id: `${id}-hint` }, hint));
+  return h(
+    "div",
+    { class: wide ? "field wide" : "field" },
+    h("label", { for: id }, label),
+    input,
+    hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
+  );
 }
 
 /** Return a select; `options` are [value, text], or [group, [[value, text], ...]]. */
 export function select(options, value, onchange, attributes = {}) {
   const option = ([key, text]) =>
-    Array.isArray(text) ? h("optgroup", { label: key }, text.map(option)) : h("option", { value: key }, text);
-  return h("select", { ...attributes, onchange: (event) => onchange(event.target.value), value }, options.map(option));
+    Array.isArray(text)
+      ? h("optgroup", { label: key }, text.map(option))
+      : h("option", { value: key }, text);
+  return h(
+    "select",
+    { ...attributes, onchange: (event) => onchange(event.target.value), value },
+    options.map(option),
+  );
 }
 
 /** Return a button that copies `text()`. */
 export function copyButton(text) {
-  return h("button", { type: "button", class: "quiet", onclick: async (event) => {
-    await navigator.clipboard.writeText(text());
-    announce("Copied");
-    event.target.textContent = "Copied";
-    setTimeout(() => { event.target.textContent = "Copy"; }, 1500);
-  } }, "Copy");
+  return h(
+    "button",
+    {
+      type: "button",
+      class: "quiet",
+      onclick: async (event) => {
+        await navigator.clipboard.writeText(text());
+        announce("Copied");
+        event.target.textContent = "Copied";
+        setTimeout(() => {
+          event.target.textContent = "Copy";
+        }, 1500);
+      },
+    },
+    "Copy",
+  );
 }

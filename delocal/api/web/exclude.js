@@ -3,7 +3,14 @@
 import { h, select } from "./dom.js";
 import { parsed } from "./axis-field.js";
 
-const COMPARISONS = [["lt", "<"], ["le", "≤"], ["gt", ">"], ["ge", "≥"], ["eq", "="], ["ne", "≠"]];
+const COMPARISONS = [
+  ["lt", "<"],
+  ["le", "≤"],
+  ["gt", ">"],
+  ["ge", "≥"],
+  ["eq", "="],
+  ["ne", "≠"],
+];
 
 /** Return the rows of `request.exclude`, which read and write it. */
 export function excludeRows(request, names, changed) {
@@ -22,14 +29,28 @@ export function excludeRows(request, names, changed) {
     add.focus();
     changed();
   };
-  const add = h("button", { type: "button", class: "quiet", onclick: () => {
-    request.exclude = [...(request.exclude ?? []), { [names[0]]: { lt: "" } }];
-    draw();
-    rows.querySelectorAll(".exclude select")[2 * request.exclude.length - 2]?.focus();
-    changed();
-  } }, "Add a condition");
-  const row = (entry, i) => h("div", { class: "exclude", "data-field": `exclude-${i}` }, editor(entry, i, names, put),
-    h("button", { type: "button", class: "quiet", onclick: () => remove(i) }, "Remove"), h("p", { class: "wrong", id: `wrong-exclude-${i}` }));
+  const add = h(
+    "button",
+    {
+      type: "button",
+      class: "quiet",
+      onclick: () => {
+        request.exclude = [...(request.exclude ?? []), { [names[0]]: { lt: "" } }];
+        draw();
+        rows.querySelectorAll(".exclude select")[2 * request.exclude.length - 2]?.focus();
+        changed();
+      },
+    },
+    "Add a condition",
+  );
+  const row = (entry, i) =>
+    h(
+      "div",
+      { class: "exclude", "data-field": `exclude-${i}` },
+      editor(entry, i, names, put),
+      h("button", { type: "button", class: "quiet", onclick: () => remove(i) }, "Remove"),
+      h("p", { class: "wrong", id: `wrong-exclude-${i}` }),
+    );
   draw();
   return rows;
 }
@@ -41,9 +62,34 @@ function editor(entry, i, names, put) {
   const write = () => put(i, { [name]: { [comparison]: operand } });
   const described = { "aria-describedby": `wrong-exclude-${i}` };
   return [
-    select(names.map((n) => [n, n]), name, (value) => { name = value; write(); }, { "aria-label": "Parameter", ...described }),
-    select(COMPARISONS, comparison, (value) => { comparison = value; write(); }, { "aria-label": "Comparison" }),
-    h("input", { type: "text", value: String(operand), "aria-label": "Number or parameter", ...described, oninput: ({ target }) => { operand = parsed(target.value); write(); } }),
+    select(
+      names.map((n) => [n, n]),
+      name,
+      (value) => {
+        name = value;
+        write();
+      },
+      { "aria-label": "Parameter", ...described },
+    ),
+    select(
+      COMPARISONS,
+      comparison,
+      (value) => {
+        comparison = value;
+        write();
+      },
+      { "aria-label": "Comparison" },
+    ),
+    h("input", {
+      type: "text",
+      value: String(operand),
+      "aria-label": "Number or parameter",
+      ...described,
+      oninput: ({ target }) => {
+        operand = parsed(target.value);
+        write();
+      },
+    }),
   ];
 }
 

@@ -8,19 +8,48 @@ import { colour, draw, onTheme, theme } from "./plot.js";
 
 const MODEL = "scaling";
 const START = { d: 2, alpha: 3, beta: 2.5, T: 1e-3, W: 1 };
-const DIMENSIONS = [["1", "1"], ["2", "2"], ["3", "3"]];
+const DIMENSIONS = [
+  ["1", "1"],
+  ["2", "2"],
+  ["3", "3"],
+];
 const SETTLE_MS = 250;
 const STEP = 0.05; // of alpha and beta, with the keys of arrows
-const ARROWS = { ArrowLeft: ["alpha", -1], ArrowRight: ["alpha", 1], ArrowDown: ["beta", -1], ArrowUp: ["beta", 1] };
+const ARROWS = {
+  ArrowLeft: ["alpha", -1],
+  ArrowRight: ["alpha", 1],
+  ArrowDown: ["beta", -1],
+  ArrowUp: ["beta", 1],
+};
 const FIRST = ["region", "dominant_channel", "dominant_channel_asymptotic"];
-const CHANNELS = { opt: "optimal pseudo-spins", ps: "pseudo-spins", s: "spins", sd: "spectral diffusion", opt2: "optimal pseudo2-spins", ps2: "pseudo2-spins", sd2: "spectral diffusion of pseudo2-spins" };
+const CHANNELS = {
+  opt: "optimal pseudo-spins",
+  ps: "pseudo-spins",
+  s: "spins",
+  sd: "spectral diffusion",
+  opt2: "optimal pseudo2-spins",
+  ps2: "pseudo2-spins",
+  sd2: "spectral diffusion of pseudo2-spins",
+};
 
 export async function show(main, { query: asked, signal }) {
   const loading = h("p", { class: "loading", role: "status" }, "Loading the theory…");
-  main.append(h("h1", {}, "Explore"), h("p", { class: "hint" }, "Click the diagram, or give alpha and beta: what the scaling theory says there is read beside it."), loading);
+  main.append(
+    h("h1", {}, "Explore"),
+    h(
+      "p",
+      { class: "hint" },
+      "Click the diagram, or give alpha and beta: what the scaling theory says there is read beside it.",
+    ),
+    loading,
+  );
   const { parameters } = await get(`v1/models/${MODEL}`, { signal });
   loading.remove();
-  const given = Object.fromEntries([...asked].filter(([name]) => parameters.some((p) => p.name === name)).map(([name, text]) => [name, parsed(text)]));
+  const given = Object.fromEntries(
+    [...asked]
+      .filter(([name]) => parameters.some((p) => p.name === name))
+      .map(([name, text]) => [name, parsed(text)]),
+  );
   await new Explorer(main, parameters, { ...START, ...given }, signal).begin();
 }
 
@@ -29,12 +58,27 @@ class Explorer {
 
   constructor(main, parameters, at, signal) {
     Object.assign(this, { at, signal });
-    this.plot = h("div", { class: "plot", role: "application", tabindex: 0, "aria-label": "Phase diagram; the arrow keys move the point", onkeydown: (event) => this.#key(event) });
+    this.plot = h("div", {
+      class: "plot",
+      role: "application",
+      tabindex: 0,
+      "aria-label": "Phase diagram; the arrow keys move the point",
+      onkeydown: (event) => this.#key(event),
+    });
     this.reading = h("div", { class: "reading", "aria-label": "Reading", role: "region" });
     this.wrong = h("p", { class: "wrong", role: "alert" });
     this.fields = Object.fromEntries(parameters.map((p) => [p.name, this.#input(p)]));
-    main.append(h("div", { class: "columns narrow" }, Object.entries(this.fields).map(([name, input]) => field(name, input, { hint: parameters.find((p) => p.name === name).long_name }))), this.wrong,
-      h("div", { class: "beside explore" }, this.plot, this.reading));
+    main.append(
+      h(
+        "div",
+        { class: "columns narrow" },
+        Object.entries(this.fields).map(([name, input]) =>
+          field(name, input, { hint: parameters.find((p) => p.name === name).long_name }),
+        ),
+      ),
+      this.wrong,
+      h("div", { class: "beside explore" }, this.plot, this.reading),
+    );
     onTheme(() => this.#diagram(), signal);
   }
 
@@ -44,8 +88,16 @@ class Explorer {
   }
 
   #input({ name, default: standard }) {
-    if (name === "d") return select(DIMENSIONS, String(this.at.d), (d) => this.#set({ d: Number(d) }));
-    return h("input", { type: "text", inputmode: "decimal", autocomplete: "off", value: this.at[name] ?? "", placeholder: standard ?? "none", oninput: ({ target }) => this.#set({ [name]: parsed(target.value) }, target) });
+    if (name === "d")
+      return select(DIMENSIONS, String(this.at.d), (d) => this.#set({ d: Number(d) }));
+    return h("input", {
+      type: "text",
+      inputmode: "decimal",
+      autocomplete: "off",
+      value: this.at[name] ?? "",
+      placeholder: standard ?? "none",
+      oninput: ({ target }) => this.#set({ [name]: parsed(target.value) }, target),
+    });
   }
 
   /** Go to a point; `typed` is the field it was typed into, which is left alone. */
@@ -71,21 +123,37 @@ class Explorer {
 
   async #diagram() {
     try {
-      this.figure = await get(`v1/figures/phase-diagram${query({ d: this.at.d, theme: theme() })}`, { signal: this.signal });
+      this.figure = await get(
+        `v1/figures/phase-diagram${query({ d: this.at.d, theme: theme() })}`,
+        { signal: this.signal },
+      );
       await this.#draw();
     } catch (error) {
-      if (!this.signal.aborted) this.plot.replaceChildren(h("p", { class: "empty" }, error.message));
+      if (!this.signal.aborted)
+        this.plot.replaceChildren(h("p", { class: "empty" }, error.message));
     }
   }
 
   async #draw() {
     const { data, layout } = this.figure;
-    const point = { type: "scatter", mode: "markers", x: [this.at.alpha], y: [this.at.beta], hoverinfo: "skip", showlegend: false,
-      marker: { size: 15, symbol: "cross-thin", line: { width: 3, color: colour("ink") } } };
-    await draw(this.plot, { data: [...data, point], layout: { ...layout, uirevision: this.at.d } }, {
-      signal: this.signal,
-      onclick: ({ x, y }) => this.#set({ alpha: Number(x.toFixed(3)), beta: Number(y.toFixed(3)) }),
-    });
+    const point = {
+      type: "scatter",
+      mode: "markers",
+      x: [this.at.alpha],
+      y: [this.at.beta],
+      hoverinfo: "skip",
+      showlegend: false,
+      marker: { size: 15, symbol: "cross-thin", line: { width: 3, color: colour("ink") } },
+    };
+    await draw(
+      this.plot,
+      { data: [...data, point], layout: { ...layout, uirevision: this.at.d } },
+      {
+        signal: this.signal,
+        onclick: ({ x, y }) =>
+          this.#set({ alpha: Number(x.toFixed(3)), beta: Number(y.toFixed(3)) }),
+      },
+    );
   }
 
   /** Ask what the theory says at the point. */
@@ -94,7 +162,11 @@ class Explorer {
     try {
       await pause(SETTLE_MS, this.signal);
       if (mine !== this.#latest) return;
-      const found = await post(`v1/models/${MODEL}/evaluate`, { parameters: this.at }, { signal: this.signal });
+      const found = await post(
+        `v1/models/${MODEL}/evaluate`,
+        { parameters: this.at },
+        { signal: this.signal },
+      );
       if (mine !== this.#latest) return;
       this.wrong.textContent = "";
       this.#mark([]);
@@ -117,20 +189,58 @@ class Explorer {
   #show({ coords, data }) {
     const values = Object.fromEntries(Object.entries(data).map(([name, v]) => [name, v.values]));
     const text = (name) => valueText(name, data[name].attrs, values);
-    const exponent = (name, wrt) => data[`${name}_exponent`]?.values[coords.wrt.values.indexOf(wrt)];
-    const scalars = Object.keys(data).filter((name) => data[name].dims.length === 0 && name !== "status" && !name.startsWith("log10_"));
+    const exponent = (name, wrt) =>
+      data[`${name}_exponent`]?.values[coords.wrt.values.indexOf(wrt)];
+    const scalars = Object.keys(data).filter(
+      (name) => data[name].dims.length === 0 && name !== "status" && !name.startsWith("log10_"),
+    );
     const flags = scalars.filter((name) => data[name].attrs.flag_values && !FIRST.includes(name));
-    const numbers = scalars.filter((name) => !data[name].attrs.flag_values && !name.startsWith("kappa"));
+    const numbers = scalars.filter(
+      (name) => !data[name].attrs.flag_values && !name.startsWith("kappa"),
+    );
     const channels = Object.keys(CHANNELS).filter((c) => `kappa_${c}` in data);
     const best = text("dominant_channel");
     this.reading.replaceChildren(
-      h("p", { class: "regime" }, "Region ", h("b", {}, text("region")), best === "none" ? ": nothing conducts" : [", ", h("b", {}, CHANNELS[best]), " dominates"]),
-      table("Thermal conductivity by channel", ["Channel", "kappa", "power of T", "power of W"], channels.map((c) => [
-        [h("code", {}, c), h("span", { class: "hint" }, CHANNELS[c])], text(`kappa_${c}`), ...["T", "W"].map((wrt) => number(exponent(`kappa_${c}`, wrt)))]), channels.indexOf(best)),
-      ...kinds(numbers, data).map(([title, names]) => table(title, ["Quantity", "Value", "power of T", "power of W"], names.map((name) => [
-        [h("code", {}, name), h("span", { class: "hint" }, data[name].attrs.long_name)], text(name), ...["T", "W"].map((wrt) => number(exponent(name, wrt)))]))),
-      table("What holds here", ["Statement", ""], flags.map((name) => [[h("code", {}, name), h("span", { class: "hint" }, data[name].attrs.long_name)], text(name)])));
-    announce(`Region ${text("region")}, ${best === "none" ? "nothing conducts" : `${CHANNELS[best]} dominates`}`);
+      h(
+        "p",
+        { class: "regime" },
+        "Region ",
+        h("b", {}, text("region")),
+        best === "none" ? ": nothing conducts" : [", ", h("b", {}, CHANNELS[best]), " dominates"],
+      ),
+      table(
+        "Thermal conductivity by channel",
+        ["Channel", "kappa", "power of T", "power of W"],
+        channels.map((c) => [
+          [h("code", {}, c), h("span", { class: "hint" }, CHANNELS[c])],
+          text(`kappa_${c}`),
+          ...["T", "W"].map((wrt) => number(exponent(`kappa_${c}`, wrt))),
+        ]),
+        channels.indexOf(best),
+      ),
+      ...kinds(numbers, data).map(([title, names]) =>
+        table(
+          title,
+          ["Quantity", "Value", "power of T", "power of W"],
+          names.map((name) => [
+            [h("code", {}, name), h("span", { class: "hint" }, data[name].attrs.long_name)],
+            text(name),
+            ...["T", "W"].map((wrt) => number(exponent(name, wrt))),
+          ]),
+        ),
+      ),
+      table(
+        "What holds here",
+        ["Statement", ""],
+        flags.map((name) => [
+          [h("code", {}, name), h("span", { class: "hint" }, data[name].attrs.long_name)],
+          text(name),
+        ]),
+      ),
+    );
+    announce(
+      `Region ${text("region")}, ${best === "none" ? "nothing conducts" : `${CHANNELS[best]} dominates`}`,
+    );
   }
 }
 
@@ -138,13 +248,42 @@ class Explorer {
 function kinds(names, data) {
   const of = (units) => names.filter((name) => data[name].attrs.units === units);
   const rest = names.filter((name) => !["length", "energy"].includes(data[name].attrs.units));
-  return [["Lengths", of("length")], ["Energies and temperatures", of("energy")], ["Numbers and rates", rest]].filter(([, found]) => found.length);
+  return [
+    ["Lengths", of("length")],
+    ["Energies and temperatures", of("energy")],
+    ["Numbers and rates", rest],
+  ].filter(([, found]) => found.length);
 }
 
 function table(title, head, rows, marked = -1) {
-  return h("div", { class: "table", tabindex: 0, role: "region", "aria-label": title }, h("table", {},
-    h("caption", {}, h("b", {}, title)),
-    h("thead", {}, h("tr", {}, head.map((text) => h("th", { scope: "col" }, text)))),
-    h("tbody", {}, rows.map(([first, ...others], i) => h("tr", { class: i === marked ? "marked" : null },
-      h("th", { scope: "row" }, first), others.map((text) => h("td", { class: "number" }, text)))))));
+  return h(
+    "div",
+    { class: "table", tabindex: 0, role: "region", "aria-label": title },
+    h(
+      "table",
+      {},
+      h("caption", {}, h("b", {}, title)),
+      h(
+        "thead",
+        {},
+        h(
+          "tr",
+          {},
+          head.map((text) => h("th", { scope: "col" }, text)),
+        ),
+      ),
+      h(
+        "tbody",
+        {},
+        rows.map(([first, ...others], i) =>
+          h(
+            "tr",
+            { class: i === marked ? "marked" : null },
+            h("th", { scope: "row" }, first),
+            others.map((text) => h("td", { class: "number" }, text)),
+          ),
+        ),
+      ),
+    ),
+  );
 }

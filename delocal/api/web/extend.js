@@ -6,17 +6,32 @@ import { field, h, select } from "./dom.js";
 
 /** Return what opens the form, and the form. */
 export function extendForm(sweepId, request, signal) {
-  const axes = Object.entries(request.axes ?? {}).filter(([, axis]) => !axis.like && !axis.along).map(([name]) => name);
-  const choices = [...axes.map((name) => [`axes.${name}`, `values of ${name}`]), ...["replicas", "target_rel_error", "max_replicas"].map((name) => [`sampling.${name}`, name.replaceAll("_", " ")])];
+  const axes = Object.entries(request.axes ?? {})
+    .filter(([, axis]) => !axis.like && !axis.along)
+    .map(([name]) => name);
+  const choices = [
+    ...axes.map((name) => [`axes.${name}`, `values of ${name}`]),
+    ...["replicas", "target_rel_error", "max_replicas"].map((name) => [
+      `sampling.${name}`,
+      name.replaceAll("_", " "),
+    ]),
+  ];
   let what = choices[0][0];
-  const values = h("input", { type: "text", autocomplete: "off", required: true, "aria-describedby": "wrong-extend" });
+  const values = h("input", {
+    type: "text",
+    autocomplete: "off",
+    required: true,
+    "aria-describedby": "wrong-extend",
+  });
   const wrong = h("p", { class: "wrong", id: "wrong-extend", role: "alert" });
   const extend = async (event) => {
     event.preventDefault();
     wrong.textContent = "";
     values.removeAttribute("aria-invalid");
     try {
-      const { id } = await post(`v1/sweeps/${sweepId}:extend`, changes(what, values.value), { signal });
+      const { id } = await post(`v1/sweeps/${sweepId}:extend`, changes(what, values.value), {
+        signal,
+      });
       location.hash = `#/sweeps/${id}`;
     } catch (error) {
       if (signal.aborted) return;
@@ -25,10 +40,24 @@ export function extendForm(sweepId, request, signal) {
       values.focus();
     }
   };
-  return h("details", { class: "extend" }, h("summary", { class: "button" }, "Extend"),
-    h("form", { onsubmit: extend },
-      field("Add", select(choices, what, (chosen) => { what = chosen; })), field("Values", values, { hint: "separated by commas" }),
-      h("button", { class: "primary" }, "Submit the extended sweep"), wrong));
+  return h(
+    "details",
+    { class: "extend" },
+    h("summary", { class: "button" }, "Extend"),
+    h(
+      "form",
+      { onsubmit: extend },
+      field(
+        "Add",
+        select(choices, what, (chosen) => {
+          what = chosen;
+        }),
+      ),
+      field("Values", values, { hint: "separated by commas" }),
+      h("button", { class: "primary" }, "Submit the extended sweep"),
+      wrong,
+    ),
+  );
 }
 
 function changes(what, text) {

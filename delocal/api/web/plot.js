@@ -3,7 +3,10 @@
 import { address, Offline } from "./api.js";
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
-const SETTINGS = { displaylogo: false, modeBarButtonsToRemove: ["select2d", "lasso2d", "sendDataToCloud"] };
+const SETTINGS = {
+  displaylogo: false,
+  modeBarButtonsToRemove: ["select2d", "lasso2d", "sendDataToCloud"],
+};
 let loading = null;
 
 /** Return Plotly. */
@@ -32,17 +35,30 @@ export function onTheme(redraw, signal) {
 const plain = (text) => text.replaceAll("<br>", " ").replace(/<[^>]*>/g, "");
 
 /** Return a colour of the style sheet. */
-export const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
+export const colour = (name) =>
+  getComputedStyle(document.documentElement).getPropertyValue(`--${name}`).trim();
 
 /** Draw a figure into an element; its title goes into `caption`, which wraps, if there is one.
     `onclick` gets the point that was clicked. */
 export async function draw(element, { data, layout }, { signal, onclick, caption } = {}) {
   const Plotly = await plotly();
   if (signal?.aborted) return;
-  const font = { ...layout.font, family: getComputedStyle(document.body).fontFamily, color: colour("ink") };
+  const font = {
+    ...layout.font,
+    family: getComputedStyle(document.body).fontFamily,
+    color: colour("ink"),
+  };
   const { title, margin } = layout;
-  if (caption) caption.textContent = plain([title?.text, title?.subtitle?.text].filter(Boolean).join(". "));
-  const fitting = { ...layout, font, autosize: true, width: undefined, height: undefined, paper_bgcolor: "rgba(0,0,0,0)" };
+  if (caption)
+    caption.textContent = plain([title?.text, title?.subtitle?.text].filter(Boolean).join(". "));
+  const fitting = {
+    ...layout,
+    font,
+    autosize: true,
+    width: undefined,
+    height: undefined,
+    paper_bgcolor: "rgba(0,0,0,0)",
+  };
   if (caption) Object.assign(fitting, { title: undefined, margin: { ...margin, t: 16 } });
   const first = !element.classList.contains("js-plotly-plot");
   await Plotly.react(element, data, fitting, SETTINGS);
@@ -51,8 +67,12 @@ export async function draw(element, { data, layout }, { signal, onclick, caption
   element.on("plotly_click", ({ points: [point] }) => element.clicked?.(point));
   const observer = new ResizeObserver(() => element.offsetParent && Plotly.Plots.resize(element));
   observer.observe(element);
-  signal?.addEventListener("abort", () => {
-    observer.disconnect();
-    Plotly.purge(element);
-  }, { once: true });
+  signal?.addEventListener(
+    "abort",
+    () => {
+      observer.disconnect();
+      Plotly.purge(element);
+    },
+    { once: true },
+  );
 }

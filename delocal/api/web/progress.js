@@ -17,7 +17,10 @@ const WINDOW_MS = 30_000;
 
 /** Return the number of cells that nothing is left to do for. */
 export function settled(cells) {
-  return STATUSES.reduce((sum, [name]) => sum + (name === "not_computed" ? 0 : (cells[name] ?? 0)), 0);
+  return STATUSES.reduce(
+    (sum, [name]) => sum + (name === "not_computed" ? 0 : (cells[name] ?? 0)),
+    0,
+  );
 }
 
 export function badge(state) {
@@ -27,12 +30,22 @@ export function badge(state) {
 /** Return a bar of the cells by status, and a function that updates it. */
 export function progressBar() {
   const parts = STATUSES.map(([name]) => [name, h("span", { class: `status-${name}` })]);
-  const element = h("div", { class: "progress", role: "progressbar", "aria-label": "Cells settled", "aria-valuemin": 0, "aria-valuemax": 100 },
-    parts.map(([, part]) => part));
+  const element = h(
+    "div",
+    {
+      class: "progress",
+      role: "progressbar",
+      "aria-label": "Cells settled",
+      "aria-valuemin": 0,
+      "aria-valuemax": 100,
+    },
+    parts.map(([, part]) => part),
+  );
   const update = ({ cells }) => {
     const share = fraction(cells);
     element.setAttribute("aria-valuenow", Math.floor(100 * share));
-    for (const [name, part] of parts) part.style.width = `${(100 * (cells[name] ?? 0)) / Math.max(cells.total, 1)}%`;
+    for (const [name, part] of parts)
+      part.style.width = `${(100 * (cells[name] ?? 0)) / Math.max(cells.total, 1)}%`;
   };
   return { element, update };
 }

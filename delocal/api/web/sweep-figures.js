@@ -31,9 +31,19 @@ class Gallery {
       this.chosen = { sel: {} };
       this.#drawChoices();
     };
-    place.replaceChildren(h("h2", { id: "figures-title" }, "Figures"),
-      field("Figure", select(names, offered[0].name, (name) => { use(name); this.draw(); })),
-      this.choices, this.wrong, h("figure", {}, h("figcaption", {}, this.caption), this.plot));
+    place.replaceChildren(
+      h("h2", { id: "figures-title" }, "Figures"),
+      field(
+        "Figure",
+        select(names, offered[0].name, (name) => {
+          use(name);
+          this.draw();
+        }),
+      ),
+      this.choices,
+      this.wrong,
+      h("figure", {}, h("figcaption", {}, this.caption), this.plot),
+    );
     use(offered[0].name);
     onTheme(() => this.draw(), signal);
   }
@@ -46,20 +56,35 @@ class Gallery {
     const { figure, chosen } = this;
     const offer = figure.offers[this.#model];
     const takes = (name) => figure.takes.includes(name);
-    const pick = (label, name, options) => options.length > 1 && h("label", {}, label, select([ALL, ...options.map((o) => [o, o])], chosen[name] ?? "", (value) => {
-      chosen[name] = value;
-      this.#drawChoices();
-      this.draw();
-    }, { name: `figure-${name}` }));
+    const pick = (label, name, options) =>
+      options.length > 1 &&
+      h(
+        "label",
+        {},
+        label,
+        select(
+          [ALL, ...options.map((o) => [o, o])],
+          chosen[name] ?? "",
+          (value) => {
+            chosen[name] = value;
+            this.#drawChoices();
+            this.draw();
+          },
+          { name: `figure-${name}` },
+        ),
+      );
     const focused = document.activeElement?.name;
-    this.choices.replaceChildren(...[
-      takes("model") && pick("Model", "model", Object.keys(figure.offers)),
-      takes("variable") && pick("Variable", "variable", offer.variables),
-      takes("x") && pick("Across", "x", offer.axes),
-      takes("y") && pick("Up", "y", offer.axes),
-      ...(takes("sel") ? this.axes[this.#model].map((axis) => this.#cut(axis)) : []),
-    ].filter(Boolean));
-    if (focused?.startsWith("figure-")) this.choices.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
+    this.choices.replaceChildren(
+      ...[
+        takes("model") && pick("Model", "model", Object.keys(figure.offers)),
+        takes("variable") && pick("Variable", "variable", offer.variables),
+        takes("x") && pick("Across", "x", offer.axes),
+        takes("y") && pick("Up", "y", offer.axes),
+        ...(takes("sel") ? this.axes[this.#model].map((axis) => this.#cut(axis)) : []),
+      ].filter(Boolean),
+    );
+    if (focused?.startsWith("figure-"))
+      this.choices.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
   }
 
   /** Return the choice of a value along an axis, or of all. */
@@ -70,19 +95,38 @@ class Gallery {
       sel[name] = value;
       this.draw();
     };
-    return h("label", {}, name, values
-      ? select([["", "all"], ...values.map((value) => [String(value), number(value)])], sel[name] ?? "", go)
-      : h("input", { type: "text", placeholder: "all", value: sel[name] ?? "", onchange: ({ target }) => go(target.value.trim()) }));
+    return h(
+      "label",
+      {},
+      name,
+      values
+        ? select(
+            [["", "all"], ...values.map((value) => [String(value), number(value)])],
+            sel[name] ?? "",
+            go,
+          )
+        : h("input", {
+            type: "text",
+            placeholder: "all",
+            value: sel[name] ?? "",
+            onchange: ({ target }) => go(target.value.trim()),
+          }),
+    );
   }
 
   /** Ask for the figure as chosen, and draw it. */
   async draw() {
     const { sel, ...named } = this.chosen;
-    const cuts = Object.entries(sel).filter(([, value]) => value !== "").map(([name, value]) => `sel=${encodeURIComponent(`${name}=${value}`)}`);
+    const cuts = Object.entries(sel)
+      .filter(([, value]) => value !== "")
+      .map(([name, value]) => `sel=${encodeURIComponent(`${name}=${value}`)}`);
     const asked = query({ ...named, theme: theme(), nearest: true });
     this.plot.setAttribute("aria-busy", "true");
     try {
-      const found = await get(`${this.figure.link.replace(/^.*?v1\//, "v1/")}${[asked, ...cuts].join("&")}`, { signal: this.signal });
+      const found = await get(
+        `${this.figure.link.replace(/^.*?v1\//, "v1/")}${[asked, ...cuts].join("&")}`,
+        { signal: this.signal },
+      );
       this.wrong.textContent = "";
       this.caption.textContent = "";
       await draw(this.plot, found, { signal: this.signal, caption: this.caption });
