@@ -42,7 +42,7 @@ def state(page):
 
 def choose(page, name, how, *values):
     """Say how a parameter is given, and its numbers."""
-    row = page.locator(f'[data-field="{name}"]')
+    row = page.locator(f'[aria-labelledby="name-{name}"]')
     row.locator("select").first.select_option(how)
     for field, value in zip(row.locator("input").all(), values, strict=True):
         field.fill(str(value))
@@ -106,12 +106,12 @@ def test_what_is_wrong_stands_beside_its_field(open_page, served):
     page = open_page(f"{served[0]}/#/new")
     for name, value in {"d": 2, "beta": 2.5, "W": 1, "alpha": -3}.items():
         choose(page, name, "fixed", value)
-    row = page.locator('[data-field="alpha"]')
+    row = page.locator('[aria-labelledby="name-alpha"]')
     expect(row.locator(".wrong")).to_have_text("-3 is not allowed; finite number, 0 < alpha")
     alpha = row.get_by_label("alpha: value")
     expect(alpha).to_have_attribute("aria-invalid", "true")
     assert alpha.get_attribute("aria-describedby") == row.locator(".wrong").get_attribute("id")
-    temperature = page.locator('[data-field="T"]')
+    temperature = page.locator('[aria-labelledby="name-T"]')
     expect(temperature.locator(".wrong")).to_be_empty()
     page.get_by_role("button", name="Submit the sweep").click()
     expect(page.locator("main .failure")).to_be_focused()
@@ -141,7 +141,7 @@ def test_the_text_and_the_form_are_the_same_request(open_page, served):
     assert (request["models"], request["sampling"]) == (["network"], {"replicas": 8})
     text.fill("{")
     text.blur()
-    expect(page.locator("#wrong-text")).not_to_be_empty()
+    expect(page.locator("#request-text + .wrong")).not_to_be_empty()
 
 
 def test_a_sweep_that_runs_is_watched_and_cancelled(open_page, served):

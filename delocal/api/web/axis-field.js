@@ -1,9 +1,11 @@
 /** One parameter of a sweep: swept, fixed, or left at its default; written as the request has it. */
 
 import { h, select } from "./dom.js";
+import { wrong } from "./mistakes.js";
 
 const RANGES = ["linspace", "geomspace", "logspace"];
 const RANGE_PARTS = ["from", "to", "points"];
+const POINTS = 11; // of a range, to begin with
 const MODES = [
   ["fixed", "one value"],
   ["list", "list of values"],
@@ -20,41 +22,54 @@ export function parsed(text) {
   return trimmed !== "" && Number.isFinite(Number(trimmed)) ? Number(trimmed) : trimmed;
 }
 
-const written = (value) => (typeof value === "number" ? String(value) : (value ?? ""));
+/** Return the values in a text with commas. */
+export const parsedList = (text) =>
+  text
+    .split(",")
+    .filter((part) => part.trim() !== "")
+    .map(parsed);
 
 /** Return the row of a parameter, which reads and writes `request`. */
 export function parameterRow(parameter, request, changed) {
-  const { name, long_name: meaning, units, allowed } = parameter;
+  const { name } = parameter;
+  const id = `parameter-${name}`;
   const inputs = h("div", { class: "inputs" });
-  const use = (mode) => {
-    inputs.replaceChildren(...editor(mode, parameter, request, changed));
+  const put = (mode, value) => {
+    write(name, mode, value, request);
+    changed(id);
+  };
+  const edit = (mode) => {
+    const editor = EDITORS[mode];
+    inputs.replaceChildren(...(editor ? editor(name, request, (value) => put(mode, value)) : []));
+  };
+  const choose = (mode) => {
+    put(mode, started(mode, parameter, request));
+    edit(mode);
   };
   const mode = modeOf(name, request);
-  const modes = select(
-    [["", absent(parameter)], ...MODES],
-    mode,
-    (chosen) => {
-      put(name, chosen, started(chosen, parameter, request), request);
-      use(chosen);
-      changed(name);
-    },
-    { "aria-label": `${name}: how it is given` },
-  );
-  use(mode);
+  edit(mode);
   return h(
     "div",
-    { class: "parameter", role: "group", "aria-labelledby": `name-${name}`, "data-field": name },
-    h(
-      "div",
-      { class: "name", id: `name-${name}` },
-      h("b", {}, name),
-      " ",
-      h("span", {}, meaning),
-      h("span", { class: "hint" }, units === "1" ? allowed : `${allowed}; ${units}`),
-    ),
-    modes,
+    { class: "parameter", role: "group", "aria-labelledby": `name-${name}` },
+    nameOf(parameter),
+    select([["", absent(parameter)], ...MODES], mode, choose, {
+      "aria-label": `${name}: how it is given`,
+      "aria-describedby": `wrong-${id}`,
+    }),
     inputs,
-    h("p", { class: "wrong", id: `wrong-${name}` }),
+    wrong(id),
+  );
+}
+
+function nameOf({ name, long_name: meaning, units, allowed }) {
+  const hint = units === "1" ? allowed : `${allowed}; ${units}`;
+  return h(
+    "div",
+    { class: "name", id: `name-${name}` },
+    h("b", {}, name),
+    " ",
+    h("span", {}, meaning),
+    h("span", { class: "hint" }, hint),
   );
 }
 
@@ -66,94 +81,84 @@ function absent({ required, default: standard }) {
 function modeOf(name, { axes, fixed }) {
   if (name in fixed) return "fixed";
   if (!(name in axes)) return "";
-  if (Array.isArray(axes[name])) return "list";
-  const forms = Object.keys(axes[name] ?? {});
-  return forms.length === 1 && [...RANGES, "list", "like"].includes(forms[0]) ? forms[0] : "text";
+  const axis = axes[name];
+  if (Array.isArray(axis)) return "list";
+  const forms = Object.keys(axis);
+  return forms.length === 1 && [...RANGES, "like"].includes(forms[0]) ? forms[0] : "text";
 }
 
 /** Return what a mode begins with: what the parameter had before, as far as it fits. */
 function started(mode, { name, minimum, default: standard }, { axes, fixed }) {
   const before = axes[name];
-  const values = Array.isArray(before)
-    ? before
-    : (Object.values(before ?? {})[0] ?? [fixed[name] ?? standard ?? ""]);
-  const [low = ""] = values;
+  const values = [before, ...Object.values(before ?? {})].find(Array.isArray);
+  const [low, high = ""] = values ?? [fixed[name] ?? standard ?? ""];
   if (mode === "fixed") return low;
-  if (mode === "list") return [low];
+  if (mode === "list") return low === "" ? [] : [low];
   if (mode === "like") return "";
   if (mode === "text") return before ?? { list: [low] };
-  const high = Array.isArray(values) && values.length > 1 ? values[1] : "";
-  return [low === "" ? (minimum ?? "") : low, high, 11];
+  return [low === "" ? (minimum ?? "") : low, high, POINTS];
 }
 
-/** Write a value of a parameter into the request. */
-function put(name, mode, value, { axes, fixed }) {
+/** Write a value of a parameter into the request; nothing, if it has no mode. */
+function write(name, mode, value, { axes, fixed }) {
   delete axes[name];
   delete fixed[name];
-  if (mode === "fixed") fixed[name] = value;
-  else if (mode === "list" || mode === "text") axes[name] = value;
-  else if (mode) axes[name] = { [mode]: value };
-  if (mode === "fixed" && value === "") delete fixed[name];
+  if (mode === "list" || mode === "text") axes[name] = value;
+  else if (mode === "fixed" && value !== "") fixed[name] = value;
+  else if (mode && mode !== "fixed") axes[name] = { [mode]: value };
 }
 
-function editor(mode, { name }, request, changed) {
-  const enter = (value) => {
-    put(name, mode, value, request);
-    changed(name);
-  };
-  const described = { "aria-describedby": `wrong-${name}` };
-  const text = (label, value, oninput) =>
-    h("input", {
-      type: "text",
-      autocomplete: "off",
-      spellcheck: "false",
-      "aria-label": `${name}: ${label}`,
-      ...described,
-      value: written(value),
-      oninput: (event) => oninput(event.target.value),
+/** What a mode is edited with; each gets the name, the request and where to put a value. */
+const EDITORS = {
+  fixed: (name, { fixed }, put) => [
+    text(name, "value", fixed[name], (typed) => put(parsed(typed))),
+  ],
+  list: (name, { axes }, put) => [
+    text(name, "values", axes[name].join(", "), (typed) => put(parsedList(typed))),
+  ],
+  like: (name, request, put) => [otherAxis(name, request, put)],
+  text: (name, { axes }, put) => [
+    text(name, "JSON", JSON.stringify(axes[name]), (typed) => put(json(typed))),
+  ],
+  ...Object.fromEntries(RANGES.map((mode) => [mode, (...given) => range(mode, ...given)])),
+};
+
+function text(name, label, value, oninput) {
+  return h("input", {
+    type: "text",
+    autocomplete: "off",
+    spellcheck: "false",
+    "aria-label": `${name}: ${label}`,
+    "aria-describedby": `wrong-parameter-${name}`,
+    value: value === undefined ? "" : String(value),
+    oninput: ({ target }) => oninput(target.value),
+  });
+}
+
+function range(mode, name, { axes }, put) {
+  const values = [...axes[name][mode]];
+  return RANGE_PARTS.map((part, i) => {
+    const input = text(name, part, values[i], (typed) => {
+      values[i] = parsed(typed);
+      put([...values]);
     });
-  if (mode === "fixed")
-    return [text("value", request.fixed[name], (typed) => enter(parsed(typed)))];
-  const axis = request.axes[name];
-  if (mode === "list") {
-    const values = Array.isArray(axis) ? axis : axis.list;
-    return [
-      text("values", values.map(written).join(", "), (typed) =>
-        enter(
-          typed
-            .split(",")
-            .filter((part) => part.trim() !== "")
-            .map(parsed),
-        ),
-      ),
-    ];
-  }
-  if (mode === "like") {
-    const others = Object.keys(request.axes).filter(
-      (other) => other !== name && modeOf(other, request) !== "like",
-    );
-    return [
-      select([["", "choose…"], ...others.map((other) => [other, other])], axis.like, enter, {
-        "aria-label": `${name}: same as`,
-        ...described,
-      }),
-    ];
-  }
-  if (mode === "text") return [text("JSON", JSON.stringify(axis), (typed) => enter(json(typed)))];
-  return RANGES.includes(mode)
-    ? RANGE_PARTS.map((part, i) => {
-        const input = text(part, axis[mode][i], (typed) =>
-          enter(request.axes[name][mode].map((old, j) => (j === i ? parsed(typed) : old))),
-        );
-        return h("label", {}, h("span", { class: "hint", "aria-hidden": "true" }, part), input);
-      })
-    : [];
+    return h("label", {}, h("span", { class: "hint", "aria-hidden": "true" }, part), input);
+  });
 }
 
-function json(text) {
+function otherAxis(name, request, put) {
+  const others = Object.keys(request.axes).filter(
+    (other) => other !== name && modeOf(other, request) !== "like",
+  );
+  const options = [["", "choose…"], ...others.map((other) => [other, other])];
+  return select(options, request.axes[name].like, put, { "aria-label": `${name}: same as` });
+}
+
+/** Return what a text says as JSON; else the text, for the service to say what is wrong. */
+function json(typed) {
   try {
-    return JSON.parse(text);
+    return JSON.parse(typed);
   } catch {
-    return text;
+    return typed;
   }
 }

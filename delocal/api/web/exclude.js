@@ -1,7 +1,8 @@
 /** Conditions for cells that are left out: a parameter, a comparison, a number or a parameter. */
 
-import { h, select } from "./dom.js";
 import { parsed } from "./axis-field.js";
+import { h, select } from "./dom.js";
+import { wrong } from "./mistakes.js";
 
 const COMPARISONS = [
   ["lt", "<"],
@@ -46,10 +47,10 @@ export function excludeRows(request, names, changed) {
   const row = (entry, i) =>
     h(
       "div",
-      { class: "exclude", "data-field": `exclude-${i}` },
+      { class: "exclude" },
       editor(entry, i, names, put),
       h("button", { type: "button", class: "quiet", onclick: () => remove(i) }, "Remove"),
-      h("p", { class: "wrong", id: `wrong-exclude-${i}` }),
+      wrong(`exclude-${i}`),
     );
   draw();
   return rows;

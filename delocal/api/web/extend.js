@@ -1,7 +1,7 @@
 /** More values on the axes of a sweep, or more replicas. */
 
 import { post } from "./api.js";
-import { parsed } from "./axis-field.js";
+import { parsed, parsedList } from "./axis-field.js";
 import { field, h, select } from "./dom.js";
 
 /** Return what opens the form, and the form. */
@@ -62,6 +62,5 @@ export function extendForm(sweepId, request, signal) {
 
 function changes(what, text) {
   const [place, name] = what.split(".");
-  const values = text.split(",").map(parsed);
-  return { [place]: { [name]: place === "axes" ? values : values[0] } };
+  return { [place]: { [name]: place === "axes" ? parsedList(text) : parsed(text) } };
 }

@@ -6,16 +6,35 @@ import { draw, onTheme, theme } from "./plot.js";
 
 const ALL = ["", "as the figure has it"];
 
-/** Show the figures of a sweep in `place`; again, if they are shown already. */
-export async function figures(place, sweepId, signal) {
-  const { figures: offered, axes } = await get(`v1/sweeps/${sweepId}/figures`, { signal });
-  if (place.gallery) {
-    await place.gallery.draw();
-    return;
+/** The figures of one sweep, in their section. */
+export class Figures {
+  #gallery = null;
+
+  constructor(sweepId, signal) {
+    Object.assign(this, { sweepId, signal });
+    this.element = h("section", { "aria-labelledby": "figures-title", hidden: true });
   }
-  if (!offered.length) return;
-  place.gallery = new Gallery(place, offered, axes, signal);
-  await place.gallery.draw();
+
+  /** Show the figures; draw the one that is shown again, if there is one. */
+  async update() {
+    try {
+      this.#gallery ??= await this.#open();
+      await this.#gallery?.draw();
+    } catch (error) {
+      if (this.signal.aborted) return;
+      const wrong = h("p", { class: "wrong", role: "alert" }, error.message);
+      this.element.replaceChildren(h("h2", { id: "figures-title" }, "Figures"), wrong);
+      this.element.hidden = false;
+    }
+  }
+
+  async #open() {
+    const { sweepId, signal } = this;
+    const { figures, axes } = await get(`v1/sweeps/${sweepId}/figures`, { signal });
+    if (!figures.length) return null;
+    this.element.hidden = false;
+    return new Gallery(this.element, figures, axes, signal);
+  }
 }
 
 class Gallery {

@@ -16,7 +16,7 @@ import {
 import { CellMap } from "./cell-map.js";
 import { announce, copyButton, count, duration, field, h, moment, select } from "./dom.js";
 import { extendForm } from "./extend.js";
-import { figures } from "./sweep-figures.js";
+import { Figures } from "./sweep-figures.js";
 import { badge, Eta, progressBar, progressText, STATUSES } from "./progress.js";
 
 const REFRESH_MS = 1000;
@@ -53,7 +53,7 @@ class View {
     this.wrong = h("p", { class: "wrong", role: "alert" });
     this.map = h("div", {});
     this.failures = h("section", { "aria-labelledby": "failures-title", hidden: true });
-    this.figures = h("section", { "aria-labelledby": "figures-title" });
+    this.figures = new Figures(this.id, signal);
     const { request, name } = sweep;
     const heading = main.querySelector("h1");
     heading.textContent = name || `Sweep ${sweep.id}`;
@@ -72,7 +72,7 @@ class View {
       ),
       this.failures,
       section("cells", "Cells", this.map),
-      this.figures,
+      this.figures.element,
       section("data", "Data", ...dataParts(sweep)),
       h(
         "details",
@@ -88,11 +88,13 @@ class View {
 
   /** Show what happens until nothing more will. */
   async watch() {
-    this.figuresShown = figures(this.figures, this.id, this.signal);
     await this.#updateCells();
     for (;;) {
-      if (isActive(this.sweep.state)) await this.#followToTheEnd();
-      await this.figuresShown;
+      if (this.sweep.state !== "deleted") await this.figures.update();
+      if (isActive(this.sweep.state)) {
+        await this.#followToTheEnd();
+        continue;
+      }
       await new Promise((resolve) => {
         this.again = resolve;
       });
@@ -117,7 +119,6 @@ class View {
       await this.#refresh();
     }
     announce(`The sweep is ${this.sweep.state}.`);
-    this.figuresShown = figures(this.figures, this.id, this.signal);
   }
 
   async #refresh() {
