@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench slow gallery images docs serve clean
+.PHONY: demo test lint format bench slow gallery images openapi docs serve clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -45,6 +45,9 @@ lint: $(VENV)/.ready-dev  ## style, types, layers
 format: $(VENV)/.ready-dev  ## apply the style
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+openapi: $(VENV)/.ready  ## write docs/reference/openapi.json anew, after a route has changed
+	$(BIN)/python -m delocal.api.openapi docs/reference/openapi.json
 
 bench: $(VENV)/.ready-dev  ## every performance claim, measured; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks

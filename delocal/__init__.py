@@ -42,6 +42,7 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(importlib.import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
+        extra = "client" if _HOMES[name] == "delocal.api.client" else "all"
         raise ModuleNotFoundError(
-            f"delocal.{name} needs {error.name}: pip install 'delocal[all]'", name=error.name
+            f"delocal.{name} needs {error.name}: pip install 'delocal[{extra}]'", name=error.name
         ) from error

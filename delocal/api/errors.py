@@ -28,7 +28,7 @@ from delocal.service.errors import (
     TooLarge,
     TooManyRequests,
 )
-from delocal.workers.storage import out_of_room
+from delocal.workers.storage import NO_ROOM, unavailable
 
 MEDIA_TYPE = "application/problem+json"
 STATUS: dict[type[DelocalError], tuple[int, str]] = {
@@ -87,10 +87,10 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(OSError)
     def _disk(request: Request, error: OSError) -> Response:
-        if not out_of_room(error):
+        if not unavailable(error):
             raise error
-        advice = f"{error}. Make room there, and ask again: nothing is lost"
-        return problem(*STATUS[NoRoom], advice)
+        advice = f"{error}. Ask again when there is room, or when it answers: nothing is lost"
+        return problem(*STATUS[NoRoom if error.errno in NO_ROOM else NotReady], advice)
 
     @app.exception_handler(RequestValidationError)
     def _validation(_: Request, error: RequestValidationError) -> Response:

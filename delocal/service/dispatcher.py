@@ -21,7 +21,7 @@ from delocal.workers.careful import WorkerDied
 from delocal.workers.evaluated import failure_of
 from delocal.workers.local import ClusterLost, Executor, Outcome
 from delocal.workers.plan import Plan, model_of
-from delocal.workers.storage import out_of_room, within
+from delocal.workers.storage import unavailable, within
 from delocal.workers.store import Receipt, SweepStore
 
 log = structlog.get_logger()
@@ -144,8 +144,8 @@ class Dispatcher:
                 self._stopping.wait(1.0)
             except Exception as error:
                 # The ledger may be locked or its disk full for a while; nothing is lost by waiting.
-                if out_of_room(error):
-                    log.warning("no room; trying again", error=str(error))
+                if unavailable(error):
+                    log.warning("place full or away; trying again", error=str(error))
                 else:
                     log.exception("dispatcher step failed; trying again")
                 self._stopping.wait(1.0)
@@ -273,10 +273,10 @@ class Dispatcher:
         """Give the blocks of a failed task back; one that failed too often is stored as failed."""
         what = "".join(traceback.format_exception_only(error)).strip()
         log.warning("task failed", error=what)
-        if full := out_of_room(error):
+        if waits := unavailable(error):
             self._wait(lease.sweep_id, what)
         most = ATTEMPTS + (POISONED if isinstance(error, WorkerDied) else 0)
-        blameless = full or isinstance(error, ClusterLost)
+        blameless = waits or isinstance(error, ClusterLost)
         for block in lease.blocks:
             tried = 0 if blameless else self._ledger.attempts(lease.sweep_id, lease.model, block)
             if tried >= most:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from numbers import Real
 from typing import Any
 
+import numpy as np
 import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -23,10 +24,10 @@ from delocal.service.errors import (
     did_you_mean,
 )
 from delocal.service.request import OptionValue, SweepRequest, problems_of
-from delocal.service.results import MAX_VALUES, select
+from delocal.service.results import MAX_VALUES, choose, refuse_too_many
 from delocal.service.sweeps import Sweeps
 from delocal.workers.block import evaluate_block
-from delocal.workers.dataset import on_grid
+from delocal.workers.dataset import Layout, on_grid
 from delocal.workers.plan import Part, Plan, model_of
 
 MAX_CELLS = 100_000  # all variables of so many cells are some dozen MiB
@@ -132,10 +133,14 @@ class Evaluations:
         plan = _plan(_model(name), asked)
         part = plan.parts[0]
         self._check_size(plan)
+        wanted = None
+        if asked.variables is not None:
+            wanted = list(dict.fromkeys((*asked.variables, "status")))
+        refuse_too_many(choose(_outline(part), wanted, {}), MAX_VALUES)
         if not self._free.acquire(timeout=self._seconds):
             raise TooManyRequests(f"{AT_A_TIME} evaluations are running already; ask again")
         try:
-            return self._evaluate(part, asked.variables)
+            return self._evaluate(part, wanted)
         finally:
             self._free.release()
 
@@ -150,16 +155,15 @@ class Evaluations:
                 f"{self._seconds:g} s are spent at once. {ADVICE}"
             )
 
-    def _evaluate(self, part: Part, variables: tuple[str, ...] | None) -> Evaluation:
+    def _evaluate(self, part: Part, wanted: list[str] | None) -> Evaluation:
         end = time.monotonic() + 2 * self._seconds  # a cost is known roughly
-        wanted = None if variables is None else list(dict.fromkeys((*variables, "status")))
         try:
             found = evaluate_block(part, 0, lambda: time.monotonic() > end)
         except Cancelled as error:
             message = f"not done after {2 * self._seconds:g} s, longer than expected. {ADVICE}"
             raise TooLarge(message) from error
         ds = on_grid(model_of(part), part.grid, found.arrays)
-        return Evaluation(select(ds, wanted, {}, max_values=MAX_VALUES), found.failures)
+        return Evaluation(choose(ds, wanted, {}), found.failures)
 
 
 ADVICE = "Take fewer points, or submit them as a sweep: POST /v1/sweeps"
@@ -183,6 +187,17 @@ def _plan(model: Model, asked: EvaluationRequest) -> Plan:
         raise RequestError([_renamed(problem, model) for problem in error.problems]) from error
     part = plan.parts[0]
     return replace(plan, parts=(replace(part, block_shape=part.grid.shape),))
+
+
+def _outline(part: Part) -> xr.Dataset:
+    """Return a dataset of the shape of the answer, which takes no memory."""
+    model = model_of(part)
+    layout = Layout.of_grid(part.grid, model)
+    variables = model.variables_for(part.grid.parameters)
+    nothing = np.zeros((), np.int8)
+    return on_grid(
+        model, part.grid, {v.name: np.broadcast_to(nothing, layout.shape(v)) for v in variables}
+    )
 
 
 def _renamed(problem: Problem, model: Model) -> Problem:

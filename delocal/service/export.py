@@ -55,13 +55,19 @@ def export(
         Another suffix.
     FileExistsError
         A file is there already.
+    ModuleNotFoundError
+        The extra ``export`` is not installed.
     """
     path = Path(path)
     writers = {".nc": _to_netcdf, ".zip": _to_zip, ".parquet": _to_parquet}
     if path.suffix not in writers:
         known = ", ".join(writers)
         raise SelectionError(f"{path.name} has no suffix that is known; choose one of {known}")
-    return writers[path.suffix](tree, read, path, progress or _silent)
+    try:
+        return writers[path.suffix](tree, read, path, progress or _silent)
+    except ModuleNotFoundError as error:
+        message = f"{path.suffix} needs {error.name}: pip install 'delocal[export]'"
+        raise ModuleNotFoundError(message, name=error.name) from error
 
 
 def export_store(

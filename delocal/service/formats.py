@@ -40,6 +40,11 @@ class Format(StrEnum):
         return MEDIA_TYPES[self]
 
     @property
+    def suffix(self) -> str | None:
+        """Of the file that a browser keeps it as; None if it shows it."""
+        return {Format.CSV: ".csv", Format.ARROW: ".arrows", Format.NETCDF: ".nc"}.get(self)
+
+    @property
     def has_rows(self) -> bool:
         """Whether it is made of rows, some of which may be asked for."""
         return self in (Format.TABLE, Format.CSV, Format.ARROW)

@@ -175,7 +175,7 @@ class Ledger:
         """Return one sweep, or None."""
         with self._read() as db:
             row = db.execute(sa.select(sweeps).where(sweeps.c.id == sweep_id)).mappings().first()
-        return _record(row) if row else None
+        return _record(dict(row)) if row else None
 
     def models(self) -> list[str]:
         """Return the models that some sweep has."""
@@ -205,7 +205,7 @@ class Ledger:
         if before is not None:
             query = query.where(sweeps.c.number < before)
         with self._read() as db:
-            return [_record(row) for row in db.execute(query).mappings()]
+            return [_record(dict(row)) for row in db.execute(query).mappings()]
 
     def active(self) -> dict[str, Priority]:
         """Return the priorities of the sweeps that want work by their id, the oldest first."""

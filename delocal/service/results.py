@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -20,7 +20,7 @@ from delocal.workers.store import DATA, SweepStore
 
 MAX_VALUES = 1_000_000  # in one JSON answer; the Zarr route has no such limit
 OPEN_SWEEPS = 32
-NOT_FINITE = {1: np.isnan, 2: np.isposinf, 3: np.isneginf}
+NOT_FINITE: dict[int, Callable[..., Any]] = {1: np.isnan, 2: np.isposinf, 3: np.isneginf}
 SAME = 1e-9  # relative: two spellings of one coordinate value
 
 
@@ -98,9 +98,13 @@ class _Generation:
         return [part.name for part in self._store.plan.parts]
 
     def dataset(self, name: str) -> xr.Dataset:
-        """Return the dataset of a group, opened once; twice, if two ask at the same moment."""
+        """Return the dataset of a group, opened once; twice, if two ask at the same moment.
+
+        Its coordinates are kept: they are there from the start, and each would be a read.
+        """
         if name not in self._datasets:
-            self._datasets[name] = self._store.open_model(name)
+            ds = self._store.open_model(name)
+            self._datasets[name] = ds.assign_coords(ds.coords.to_dataset().compute().coords)
         return self._datasets[name]
 
 

@@ -357,10 +357,22 @@ def _outcome(future: Future) -> Outcome:
     except TimeoutError as error:  # the task raised it, or the client was closed: no answer comes
         return error if future.status == "error" else ClusterLost(str(error))
     except KilledWorker as error:
-        return WorkerDied(str(error))
+        return _why_it_ended(future, error)
     except Exception as error:
         return error
     return receipts
+
+
+def _why_it_ended(future: Future, error: KilledWorker) -> Outcome:
+    """Return whether a worker died or was told to stop, which it says before it goes."""
+    worker = error.last_worker.address
+    try:
+        events = future.client.get_events(worker)
+    except (OSError, CommClosedError) as lost:
+        return ClusterLost(f"{error}; and the scheduler does not say why: {lost}")
+    if any(event.get("action") == "closing-worker" for _, event in events):
+        return ClusterLost(f"the worker at {worker} was told to stop")
+    return WorkerDied(str(error))
 
 
 def _processes(cluster: Cluster | None) -> list[int]:

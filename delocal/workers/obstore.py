@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 RETRIES = 5
 AT_A_TIME = 16  # requests: each waits for the network, not for a core
-PATIENCE = timedelta(seconds=30)  # then a request has failed, and its task is tried again
+PATIENCE = timedelta(seconds=30)  # then the bucket is away, and its sweeps wait
 DRAFT = "draft.json"  # whose plan a place gets, where several create it at once
 FULL = ("StorageFull", "QuotaExceeded", "InsufficientCapacity", "507 ")
 
@@ -208,4 +208,4 @@ def _translated(where: str, writing: bool = False) -> Iterator[None]:
         raise OSError(number, f"the bucket refuses, check its policy: {error}", where) from error
     except BaseError as error:
         full = writing and any(word in str(error) for word in FULL)
-        raise OSError(errno.ENOSPC if full else errno.EIO, str(error), where) from error
+        raise OSError(errno.ENOSPC if full else errno.EHOSTUNREACH, str(error), where) from error

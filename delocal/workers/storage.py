@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+AWAY = {errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ESTALE}
 PROBE_BYTES = 2**20  # with this much room for a chunk or two it is worth trying again
 PARTIAL = ".partial"  # the end of the names of what is being written
 
@@ -250,12 +251,12 @@ def try_to_write(storage: Storage, size: int) -> None:
     storage.remove(probe)
 
 
-def out_of_room(error: BaseException) -> bool:
-    """Whether an error says that nothing can be written at present, through no fault of its own.
+def unavailable(error: BaseException) -> bool:
+    """Whether an error says that a place is full or away at present: time heals it, or somebody.
 
     Examples
     --------
-    >>> out_of_room(OSError(errno.ENOSPC, "no space left")), out_of_room(OSError("bad disk"))
+    >>> unavailable(OSError(errno.ENOSPC, "no space left")), unavailable(OSError("bad disk"))
     (True, False)
     """
-    return isinstance(error, OSError) and error.errno in NO_ROOM
+    return isinstance(error, OSError) and error.errno in NO_ROOM | AWAY

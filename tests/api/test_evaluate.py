@@ -76,6 +76,13 @@ def test_every_mistake_is_named_under_its_field(rest, content, fields):
     assert fields <= {error["field"] for error in problem["errors"]}
 
 
+def test_nothing_is_evaluated_of_what_is_refused(rest, monkeypatch):
+    monkeypatch.setattr(evaluation, "evaluate_block", lambda *_: pytest.fail("evaluated"))
+    wide = {**POINT, "T": {"geomspace": [1e-6, 1e-2, 40_000]}}
+    ask(rest, {"parameters": wide}, status=413)
+    ask(rest, {"parameters": COLD, "variables": ["kapa_sd"]}, status=422)
+
+
 def test_an_unknown_model_or_variable_is_named(rest):
     assert "did you mean 'scaling'" in ask(rest, {}, "scalin", 404)["detail"]
     content = {"parameters": COLD, "variables": ["kapa_sd"]}

@@ -231,3 +231,25 @@ def test_memory_is_bounded_by_a_block(suffix, tmp_path):
     python, arrow = map(int, told.split())
     assert 0 < python < whole / 3
     assert arrow < whole / 3
+
+
+@pytest.mark.parametrize(("suffix", "library"), [("nc", "h5netcdf"), ("parquet", "pyarrow")])
+def test_a_library_that_is_missing_is_named_with_its_extra(tmp_path, monkeypatch, suffix, library):
+    store = run_plan(plan(), tmp_path / "sweep")
+    for name in [name for name in sys.modules if name.split(".")[0] == library]:
+        monkeypatch.delitem(sys.modules, name)
+    monkeypatch.setattr("sys.meta_path", [Lacking(library), *sys.meta_path])
+    with pytest.raises(ModuleNotFoundError, match=f"{library}: pip install 'delocal.export.'"):
+        export_store(store, tmp_path / f"s.{suffix}")
+    assert not list(tmp_path.glob("s.*"))
+
+
+class Lacking:
+    """Finds no module of one library."""
+
+    def __init__(self, library):
+        self.library = library
+
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] == self.library:
+            raise ModuleNotFoundError(f"No module named {name!r}", name=self.library)

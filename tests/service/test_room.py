@@ -73,7 +73,9 @@ def arrays(store):
     return {name: values.values.tobytes() for name, values in ds.data_vars.items()}
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize(
+    "number", [errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EHOSTUNREACH, errno.ESTALE]
+)
 def test_a_sweep_waits_for_room_and_goes_on_by_itself(service, disk, number, tmp_path):
     request = SweepRequest.parse(REQUEST)
     disk.error = number

@@ -50,37 +50,37 @@ def found(ledger, ids, **conditions):
     return [named[record.id] for record in ledger.find(Search(**conditions))]
 
 
-@pytest.mark.parametrize(
-    ("conditions", "expected"),
-    [
-        ({}, ["line", "warm", "cold"]),
-        ({"models": ["scaling"]}, ["warm", "cold"]),
-        ({"models": ["scaling", "hopping"]}, ["warm"]),
-        ({"models": ["scal"]}, []),
-        ({"tags": ["paper"]}, ["warm", "cold"]),
-        ({"tags": ["paper", "cold"]}, ["cold"]),
-        ({"tags": ["Paper"]}, []),
-        ({"text": "DIPOLES größe"}, ["cold"]),
-        ({"text": "100 %"}, ["cold"]),
-        ({"text": "warm_dots"}, ["warm"]),
-        ({"text": "warm%dots"}, []),
-        ({"text": "paper dipoles"}, ["cold"]),
-        ({"text": "nearly"}, ["line"]),
-        ({"text": "\0"}, ["line", "warm", "cold"]),
-        ({"spans": {"T": (1e-5, 1e-5)}}, ["cold"]),
-        ({"spans": {"T": (1e-4, 1e-3)}}, ["warm", "cold"]),
-        ({"spans": {"T": (2e-4, 9e-4)}}, []),
-        ({"spans": {"T": (1e-2, float("inf"))}}, ["warm"]),
-        ({"spans": {"t": (0.02, 0.02)}}, ["warm", "cold"]),  # a default of the model
-        ({"spans": {"gamma": (0.5, 2.0)}}, ["line"]),  # searched by `refine`
-        ({"spans": {"T": (0, 1), "W": (2, 3)}}, []),
-        ({"states": [SweepState.QUEUED]}, ["line", "warm", "cold"]),
-        ({"states": [SweepState.DONE, SweepState.FAILED]}, []),
-        ({"models": ["scaling"], "tags": ["cold"], "text": "dip"}, ["cold"]),
-    ],
-)
-def test_all_conditions_hold_together(ledger, ids, conditions, expected):
-    assert found(ledger, ids, **conditions) == expected
+CASES = [
+    ({}, ["line", "warm", "cold"]),
+    ({"models": ["scaling"]}, ["warm", "cold"]),
+    ({"models": ["scaling", "hopping"]}, ["warm"]),
+    ({"models": ["scal"]}, []),
+    ({"tags": ["paper"]}, ["warm", "cold"]),
+    ({"tags": ["paper", "cold"]}, ["cold"]),
+    ({"tags": ["Paper"]}, []),
+    ({"text": "DIPOLES größe"}, ["cold"]),
+    ({"text": "100 %"}, ["cold"]),
+    ({"text": "warm_dots"}, ["warm"]),
+    ({"text": "warm%dots"}, []),
+    ({"text": "paper dipoles"}, ["cold"]),
+    ({"text": "nearly"}, ["line"]),
+    ({"text": "\0"}, ["line", "warm", "cold"]),
+    ({"spans": {"T": (1e-5, 1e-5)}}, ["cold"]),
+    ({"spans": {"T": (1e-4, 1e-3)}}, ["warm", "cold"]),
+    ({"spans": {"T": (2e-4, 9e-4)}}, []),
+    ({"spans": {"T": (1e-2, float("inf"))}}, ["warm"]),
+    ({"spans": {"t": (0.02, 0.02)}}, ["warm", "cold"]),  # a default of the model
+    ({"spans": {"gamma": (0.5, 2.0)}}, ["line"]),  # searched by `refine`
+    ({"spans": {"T": (0, 1), "W": (2, 3)}}, []),
+    ({"states": [SweepState.QUEUED]}, ["line", "warm", "cold"]),
+    ({"states": [SweepState.DONE, SweepState.FAILED]}, []),
+    ({"models": ["scaling"], "tags": ["cold"], "text": "dip"}, ["cold"]),
+]
+
+
+def test_all_conditions_hold_together(ledger, ids):
+    for conditions, expected in CASES:
+        assert found(ledger, ids, **conditions) == expected, conditions
 
 
 def test_time_is_from_and_before(ledger, ids):

@@ -29,7 +29,7 @@ SMALL = (3, 4, 70, 70)
     [
         lambda: kernel.rows(side=1),
         lambda: sweep.rows(SMALL, (3, 4, 60, 70), repeats=1, naive=20, idle_seconds=0.2),
-        lambda: queries.rows(SMALL, repeats=2),
+        lambda: queries.rows(SMALL, (3, 4, 60, 70), repeats=2),
         lambda: finder.rows(2000, 3000, 4000, systems=3, repeats=1),
         lambda: network.rows(spins=20_000, pseudospins=2_000, repeats=1),
         lambda: hot_cold.rows(cells=200, peer_cells=20, repeats=1),

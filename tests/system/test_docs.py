@@ -3,6 +3,7 @@
 import contextlib
 import importlib.util
 import io
+import json
 import re
 import shlex
 import sys
@@ -17,6 +18,7 @@ import delocal
 from benchmarks.report import Row
 from delocal.api import cli
 from delocal.api.app import create_app
+from delocal.api.openapi import openapi_text
 from delocal.api.serving import serving
 from delocal.physics import models
 from delocal.service.errors import RequestError
@@ -211,6 +213,11 @@ def test_every_route_is_documented(tmp_path):
     routes = {f"{method.upper()} {path}" for path, on in paths.items() for method in on}
     page = (DOCS / "reference" / "rest.md").read_text()
     assert set(re.findall(r"^`([A-Z]+ /\S*)`$", page, re.MULTILINE)) == routes
+
+
+def test_the_openapi_file_is_that_of_the_application():
+    committed = (DOCS / "reference" / "openapi.json").read_text()
+    assert json.loads(committed) == json.loads(openapi_text()), "run `make openapi`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=name_of)

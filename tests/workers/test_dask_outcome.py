@@ -1,13 +1,19 @@
 """What becomes of a task whose result does not come."""
 
 import asyncio
+import os
+import signal
+import subprocess
 import time
 
+import dask
 import pytest
-from distributed import CancelledError, Client
+from distributed import CancelledError, Client, LocalCluster
 from distributed.comm.core import CommClosedError
 
 from delocal.workers import dask as module
+from delocal.workers.careful import WorkerDied
+from delocal.workers.clusters.processes import QUIET, worker_command
 from delocal.workers.clusters.spec import ClusterSpec
 from delocal.workers.local import ClusterLost
 
@@ -68,3 +74,45 @@ def test_a_scheduler_that_dies_while_it_is_asked_is_a_lost_cluster(monkeypatch, 
                 executor.slots  # noqa: B018
         finally:
             executor.close()
+
+
+@pytest.fixture
+def worker():
+    """Return a scheduler's client, and a worker with its nanny as others start them."""
+    with (
+        dask.config.set(QUIET),
+        LocalCluster(n_workers=0, dashboard_address=None) as cluster,
+        Client(cluster) as client,
+    ):
+        process = subprocess.Popen(worker_command(cluster.scheduler_address, 1, None))
+        client.wait_for_workers(1, timeout=60)
+        yield client, process
+        process.terminate()
+        process.wait(timeout=30)
+
+
+def test_a_worker_that_is_told_to_stop_costs_no_attempt(worker):
+    client, nanny = worker
+    future = _asleep(client)
+    nanny.send_signal(signal.SIGTERM)  # as Kubernetes does before it takes a machine away
+    future.exception(timeout=30)
+    outcome = module._outcome(future)
+    assert isinstance(outcome, ClusterLost)
+    assert "was told to stop" in str(outcome)
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])  # crash; out of memory
+def test_a_worker_that_is_killed_has_died(worker, number):
+    client, _ = worker
+    (pid,) = client.run(os.getpid).values()
+    future = _asleep(client)
+    os.kill(pid, number)
+    future.exception(timeout=30)
+    assert isinstance(module._outcome(future), WorkerDied)
+
+
+def _asleep(client):
+    future = client.submit(time.sleep, 60)
+    while not any(client.processing().values()):
+        time.sleep(0.01)
+    return future

@@ -6,7 +6,7 @@ import threading
 import pytest
 
 from delocal.workers import storage as storage_module
-from delocal.workers.storage import Piece, out_of_room, storage_at, within
+from delocal.workers.storage import Piece, storage_at, unavailable, within
 
 
 def others(content):
@@ -162,8 +162,8 @@ def test_a_server_that_is_away_is_an_error_not_a_missing_file(s3, monkeypatch):
     monkeypatch.setattr(obstore, "RETRIES", 0)
     with pytest.raises(OSError, match="s3://away") as caught:
         storage_at("s3://away/x").read("a")
-    assert caught.value.errno == errno.EIO
-    assert not out_of_room(caught.value)
+    assert caught.value.errno == errno.EHOSTUNREACH
+    assert unavailable(caught.value)
 
 
 def test_where_put_if_absent_is_unknown_it_is_put(prefix, monkeypatch):
@@ -191,7 +191,7 @@ def test_where_put_if_absent_is_unknown_it_is_put(prefix, monkeypatch):
         ("GenericError: XMinioStorageFull", errno.ENOSPC),
         ("GenericError: QuotaExceeded", errno.ENOSPC),
         ("PermissionDeniedError: AccessDenied", errno.EROFS),
-        ("GenericError: connection reset", errno.EIO),
+        ("GenericError: connection reset", errno.EHOSTUNREACH),
     ],
 )
 def test_a_bucket_that_takes_nothing_is_like_a_disk_that_is_full(
@@ -211,7 +211,7 @@ def test_a_bucket_that_takes_nothing_is_like_a_disk_that_is_full(
     with pytest.raises(OSError, match=message) as caught:
         Bucket(prefix).write("a", b"")
     assert caught.value.errno == number
-    assert out_of_room(caught.value) == (number != errno.EIO)
+    assert unavailable(caught.value)
 
 
 def test_a_disk_that_is_full_keeps_the_old_file_and_no_half_of_the_new(tmp_path, monkeypatch):

@@ -110,6 +110,8 @@ def data(
     if not form.has_rows and (limit is not None or after):
         raise SelectionError(f"{form} has no rows; `limit` and `after` are for table, csv, arrow")
     headers = {"Cache-Control": "no-store", "Vary": "Accept"}
+    if form.suffix:
+        headers["Content-Disposition"] = f'attachment; filename="{record.id}{form.suffix}"'
     if record.final:
         tag = answer_tag(store.version, form, sorted(request.query_params.multi_items()))
         headers |= {"Cache-Control": "private, no-cache", "ETag": tag}

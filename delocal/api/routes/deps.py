@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
 from typing import Annotated
 
 from fastapi import Depends, Path, Query, Request
+from starlette.datastructures import MutableHeaders
 
 from delocal.service.settings import Service
 
@@ -24,7 +24,7 @@ Before = Annotated[
 
 
 def next_page(
-    request: Request, headers: MutableMapping[str, str], **continued: int | None
+    request: Request, headers: MutableHeaders | dict[str, str], **continued: int | None
 ) -> str | None:
     """Return the address of the page after the one asked for, and link to it (RFC 8288).
 

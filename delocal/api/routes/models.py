@@ -29,16 +29,26 @@ Content = Annotated[
 ]
 
 
-@router.get("/models", summary="Every model with its parameters, variables and options")
-def list_models() -> list[dict[str, Any]]:
+@router.get(
+    "/models",
+    summary="Every model with its parameters, variables and options",
+    response_class=Response,
+    responses={200: {"model": list[dict[str, Any]]}},
+)
+def list_models() -> Response:
     """Parameters come with units, allowed values and defaults."""
-    return describe_models()
+    return plain_json(describe_models())
 
 
-@router.get("/models/{name}", summary="One model", responses=documented(404, 422))
-def one_model(name: str) -> dict[str, Any]:
+@router.get(
+    "/models/{name}",
+    summary="One model",
+    response_class=Response,
+    responses={200: {"model": dict[str, Any]}, **documented(404, 422)},
+)
+def one_model(name: str) -> Response:
     """The same as its entry in the list."""
-    return describe_one(name)
+    return plain_json(describe_one(name))
 
 
 @router.post(

@@ -13,6 +13,7 @@ from pydantic import WithJsonSchema
 from starlette.concurrency import run_in_threadpool
 
 from delocal.api.errors import documented
+from delocal.api.plain import plain_json
 from delocal.api.routes.deps import Before, CurrentService, Limit, SweepId, next_page
 from delocal.api.schemas import SweepEstimate, SweepList, SweepStatus
 from delocal.api.security import CurrentCaller
@@ -192,11 +193,12 @@ def purge(sweep_id: SweepId, service: CurrentService) -> None:
 @router.get(
     "/sweeps/{sweep_id}/failures",
     summary="Cells that raised, with their parameters and traceback",
-    responses=documented(404, 422),
+    response_class=Response,
+    responses={200: {"model": list[dict[str, Any]]}, **documented(404, 422)},
 )
-def get_failures(sweep_id: SweepId, service: CurrentService) -> list[dict[str, Any]]:
+def get_failures(sweep_id: SweepId, service: CurrentService) -> Response:
     """At most a hundred; the counts of the sweep are complete."""
-    return service.ledger.failures(service.sweeps.get(sweep_id).id)
+    return plain_json(service.ledger.failures(service.sweeps.get(sweep_id).id))
 
 
 async def _existing(sweep_id: SweepId, service: CurrentService) -> str:

@@ -39,7 +39,7 @@ def upgrade() -> None:
     )
     op.create_index("spans_by_parameter", "spans", ["parameter", "low", "high"])
     for row in op.get_bind().execute(_sweeps.select()).mappings().all():
-        _fill(row, labels, spans)
+        _fill(dict(row), labels, spans)
 
 
 def downgrade() -> None:
