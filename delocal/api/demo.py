@@ -92,5 +92,5 @@ def _figures(ds: xr.Dataset) -> list[Any]:
     shown = [figures.phase_diagram(d, cells=ds.sel(d=d)) for d in (2, 3)]
     for d in (2, 3):
         here = ds.sel(d=d).sel(alpha=3, beta=3, method="nearest").isel(W=0)
-        shown.append(figures.kappa_over_temperature(here))
+        shown.append(figures.Plots(here).kappa())
     return shown

@@ -51,6 +51,7 @@ POLICY: dict[str, Rule] = {
     "GET /v1/examples": READ,
     "GET /v1/models": READ,
     "GET /v1/models/{name}": READ,
+    "GET /v1/figures/phase-diagram": READ,
     "POST /v1/models/{name}/evaluate": READ,
     "POST /v1/sweeps": Rule(Scope.SWEEPS_WRITE, act="sweep.submit"),
     "GET /v1/sweeps": READ,
@@ -65,6 +66,8 @@ POLICY: dict[str, Rule] = {
     "POST /v1/sweeps/{sweep_id}:retry": Rule(Scope.SWEEPS_WRITE, act="sweep.retry"),
     "POST /v1/sweeps/{sweep_id}:share": Rule(Scope.DATA_READ, act="sweep.share"),
     "GET /v1/sweeps/{sweep_id}/data": DATA,
+    "GET /v1/sweeps/{sweep_id}/figures": DATA,
+    "GET /v1/sweeps/{sweep_id}/figures/{name}": DATA,
     "GET /v1/sweeps/{sweep_id}/zarr/{path:path}": FILES,
     # The link itself is the permission, checked where it is used.
     "GET /v1/shared/{token}/data": EVERYBODY,

@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
+import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
 from delocal.service.audit import Act
+from delocal.service.figures import Offer, Recipe
 from delocal.service.keys import USUAL_SCOPES, Key, Scope
 from delocal.service.ledger import SweepRecord
 from delocal.service.states import Priority, SweepState
 from delocal.service.sweeps import Estimate
+
+VALUES_SHOWN = 1000  # of an axis
 
 
 class SweepStatus(BaseModel):
@@ -56,6 +61,7 @@ class SweepStatus(BaseModel):
                 "self": here,
                 "events": f"{here}/events",
                 "data": f"{here}/data",
+                "figures": f"{here}/figures",
                 "failures": f"{here}/failures",
                 "zarr": f"{here}/zarr",
             },
@@ -86,6 +92,70 @@ class SweepList(BaseModel):
 
     sweeps: list[SweepStatus]
     next: str | None
+
+
+class Axis(BaseModel):
+    """A coordinate of a dataset that varies."""
+
+    name: str
+    dim: str = Field(description="coordinates of one dimension vary together")
+    long_name: str
+    units: str
+    size: int
+    values: list[float | str] | None = Field(description="null if there are more than 1000")
+
+    @classmethod
+    def of(cls, coordinate: xr.DataArray) -> Axis:
+        """Return the answer for a coordinate."""
+        return cls(
+            name=str(coordinate.name),
+            dim=str(coordinate.dims[0]),
+            long_name=str(coordinate.attrs.get("long_name", coordinate.name)),
+            units=str(coordinate.attrs.get("units", "1")),
+            size=coordinate.size,
+            values=coordinate.values.tolist() if coordinate.size <= VALUES_SHOWN else None,
+        )
+
+
+class FigureOffer(BaseModel):
+    """What a model of the sweep can give to a figure, the default first."""
+
+    model: str
+    variables: list[str]
+    axes: list[str] = Field(description="that can be `x` or `y`")
+
+
+class FigureInfo(BaseModel):
+    """A figure that a sweep can give."""
+
+    name: str
+    title: str
+    needs: str = Field(description="what a sweep must have for it, in words")
+    takes: list[str] = Field(description="which of `model`, `variable`, `x`, `y`, `sel` it heeds")
+    offers: list[FigureOffer]
+    link: str
+
+    @classmethod
+    def of(cls, recipe: Recipe, offers: Sequence[Offer], link: str) -> FigureInfo:
+        """Return the answer for a figure and what can be given to it."""
+        return cls(
+            name=recipe.name,
+            title=recipe.title,
+            needs=recipe.needs,
+            takes=list(recipe.takes),
+            offers=[
+                FigureOffer(model=o.model, variables=list(o.variables), axes=list(o.axes))
+                for o in offers
+            ],
+            link=link,
+        )
+
+
+class FigureList(BaseModel):
+    """The figures that a sweep can give, and the axes of its models."""
+
+    figures: list[FigureInfo]
+    axes: dict[str, list[Axis]]
 
 
 class KeyRequest(BaseModel):

@@ -71,6 +71,11 @@ class OpenDatasets:
             raise NotFound(f"the sweep has no model {name!r}; {did_you_mean(name, models)}")
         return generation.dataset(name)
 
+    def every(self, store: SweepStore) -> dict[str, xr.Dataset]:
+        """Return the datasets of all groups by their names."""
+        generation = self._generation(store)
+        return {name: generation.dataset(name) for name in generation.models}
+
     def _generation(self, store: SweepStore) -> _Generation:
         version = store.version
         with self._lock:

@@ -19,7 +19,7 @@ ds = ds.isel(alpha=0, beta=0, W=0)
 
 left = figures.phase_diagram(2, points=480)
 left.update_layout(title="Regions in d = 2, after Gutman et al. (2016), Fig. 3")
-right = figures.kappa_over_temperature(ds)
+right = figures.Plots(ds).kappa()
 right.update_layout(title="kappa by channel at d = 2, alpha = beta = 3", legend=LEGEND)
 
 panels = []
