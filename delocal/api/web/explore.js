@@ -65,6 +65,7 @@ class Explorer {
       "aria-label": "Phase diagram; the arrow keys move the point",
       onkeydown: (event) => this.#key(event),
     });
+    this.caption = h("p", { class: "hint" });
     this.reading = h("div", { class: "reading", "aria-label": "Reading", role: "region" });
     this.wrong = h("p", { class: "wrong", role: "alert" });
     this.fields = Object.fromEntries(parameters.map((p) => [p.name, this.#input(p)]));
@@ -77,7 +78,12 @@ class Explorer {
         ),
       ),
       this.wrong,
-      h("div", { class: "beside explore" }, this.plot, this.reading),
+      h(
+        "div",
+        { class: "beside explore" },
+        h("figure", {}, this.plot, h("figcaption", {}, this.caption)),
+        this.reading,
+      ),
     );
     onTheme(() => this.#diagram(), signal);
   }
@@ -150,6 +156,7 @@ class Explorer {
       { data: [...data, point], layout: { ...layout, uirevision: this.at.d } },
       {
         signal: this.signal,
+        caption: this.caption,
         onclick: ({ x, y }) =>
           this.#set({ alpha: Number(x.toFixed(3)), beta: Number(y.toFixed(3)) }),
       },

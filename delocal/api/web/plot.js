@@ -3,10 +3,8 @@
 import { address, Offline } from "./api.js";
 
 const DARK = matchMedia("(prefers-color-scheme: dark)");
-const SETTINGS = {
-  displaylogo: false,
-  modeBarButtonsToRemove: ["select2d", "lasso2d", "sendDataToCloud"],
-};
+const BUTTONS = [["toImage", "zoom2d", "pan2d", "resetScale2d"]];
+const SETTINGS = { displaylogo: false, modeBarButtons: BUTTONS };
 let loading = null;
 
 /** Return Plotly. */

@@ -4,14 +4,12 @@ import { get, query } from "./api.js";
 import { field, h, number, select } from "./dom.js";
 import { draw, onTheme, theme } from "./plot.js";
 
-const ALL = ["", "as the figure has it"];
-
 /** The figures of one sweep, in their section. */
 export class Figures {
   #gallery = null;
 
   constructor(sweepId, signal) {
-    Object.assign(this, { sweepId, signal });
+    Object.assign(this, { path: `v1/sweeps/${sweepId}/figures`, signal });
     this.element = h("section", { "aria-labelledby": "figures-title", hidden: true });
   }
 
@@ -22,139 +20,156 @@ export class Figures {
       await this.#gallery?.draw();
     } catch (error) {
       if (this.signal.aborted) return;
-      const wrong = h("p", { class: "wrong", role: "alert" }, error.message);
-      this.element.replaceChildren(h("h2", { id: "figures-title" }, "Figures"), wrong);
-      this.element.hidden = false;
+      this.#fill(h("p", { class: "wrong", role: "alert" }, error.message));
     }
   }
 
   async #open() {
-    const { sweepId, signal } = this;
-    const { figures, axes } = await get(`v1/sweeps/${sweepId}/figures`, { signal });
+    const { figures, axes } = await get(this.path, { signal: this.signal });
     if (!figures.length) return null;
+    const gallery = new Gallery(this.path, figures, axes, this.signal);
+    this.#fill(gallery.element);
+    return gallery;
+  }
+
+  #fill(content) {
+    this.element.replaceChildren(h("h2", { id: "figures-title" }, "Figures"), content);
     this.element.hidden = false;
-    return new Gallery(this.element, figures, axes, signal);
   }
 }
 
+/** One figure at a time, with its choices. */
 class Gallery {
-  constructor(place, offered, axes, signal) {
-    Object.assign(this, { axes, signal });
+  #latest = 0;
+
+  constructor(path, figures, axes, signal) {
+    Object.assign(this, { path, figures, axes, signal });
     this.plot = h("div", { class: "plot", role: "img" });
     this.caption = h("p", { class: "hint" });
     this.wrong = h("p", { class: "wrong", role: "alert" });
     this.choices = h("div", { class: "choices" });
-    const names = offered.map(({ name, title }) => [name, title]);
-    const use = (name) => {
-      this.figure = offered.find((figure) => figure.name === name);
-      this.chosen = { sel: {} };
-      this.#drawChoices();
+    const names = figures.map(({ name, title }) => [name, title]);
+    const choose = (name) => {
+      this.#use(name);
+      this.draw();
     };
-    place.replaceChildren(
-      h("h2", { id: "figures-title" }, "Figures"),
-      field(
-        "Figure",
-        select(names, offered[0].name, (name) => {
-          use(name);
-          this.draw();
-        }),
-      ),
+    this.element = h(
+      "div",
+      {},
+      field("Figure", select(names, figures[0].name, choose)),
       this.choices,
       this.wrong,
-      h("figure", {}, h("figcaption", {}, this.caption), this.plot),
+      h("figure", {}, this.plot, h("figcaption", {}, this.caption)),
     );
-    use(offered[0].name);
+    this.#use(figures[0].name);
     onTheme(() => this.draw(), signal);
   }
 
-  get #model() {
-    return this.chosen.model || Object.keys(this.figure.offers)[0];
+  #use(name) {
+    this.figure = this.figures.find((figure) => figure.name === name);
+    this.named = {};
+    this.sel = {};
+    this.#drawChoices();
+  }
+
+  get #offer() {
+    const { offers } = this.figure;
+    return offers.find(({ model }) => model === this.named.model) ?? offers[0];
   }
 
   #drawChoices() {
-    const { figure, chosen } = this;
-    const offer = figure.offers[this.#model];
-    const takes = (name) => figure.takes.includes(name);
-    const pick = (label, name, options) =>
-      options.length > 1 &&
-      h(
-        "label",
-        {},
-        label,
-        select(
-          [ALL, ...options.map((o) => [o, o])],
-          chosen[name] ?? "",
-          (value) => {
-            chosen[name] = value;
-            this.#drawChoices();
-            this.draw();
-          },
-          { name: `figure-${name}` },
-        ),
-      );
+    const { takes, offers } = this.figure;
+    const { variables, axes, model } = this.#offer;
+    const possible = {
+      model: ["Model", offers.map((offer) => offer.model)],
+      variable: ["Variable", variables],
+      x: ["Across", axes],
+      y: ["Up", axes],
+    };
+    const named = Object.entries(possible)
+      .filter(([name, [, values]]) => takes.includes(name) && values.length > 1)
+      .map(([name, [label, values]]) => this.#name(name, label, values));
+    const open = this.axes[model].filter(({ name, size }) => {
+      return size > 1 && axes.includes(name) && ![this.named.x, this.named.y].includes(name);
+    });
+    const cuts = takes.includes("sel") ? open.map((axis) => this.#cut(axis)) : [];
     const focused = document.activeElement?.name;
-    this.choices.replaceChildren(
-      ...[
-        takes("model") && pick("Model", "model", Object.keys(figure.offers)),
-        takes("variable") && pick("Variable", "variable", offer.variables),
-        takes("x") && pick("Across", "x", offer.axes),
-        takes("y") && pick("Up", "y", offer.axes),
-        ...(takes("sel") ? this.axes[this.#model].map((axis) => this.#cut(axis)) : []),
-      ].filter(Boolean),
-    );
-    if (focused?.startsWith("figure-"))
-      this.choices.querySelector(`[name="${CSS.escape(focused)}"]`)?.focus();
+    this.choices.replaceChildren(...named, ...cuts);
+    const again = focused && this.choices.querySelector(`[name="${CSS.escape(focused)}"]`);
+    if (again) again.focus();
   }
 
-  /** Return the choice of a value along an axis, or of all. */
-  #cut({ name, values, size }) {
-    if (size < 2 || name === this.chosen.x || name === this.chosen.y) return null;
-    const { sel } = this.chosen;
-    const go = (value) => {
-      sel[name] = value;
+  /** Return the choice of a model, a variable or an axis. */
+  #name(name, label, values) {
+    const change = (value) => {
+      this.named[name] = value;
+      this.#drawChoices();
       this.draw();
     };
-    return h(
-      "label",
-      {},
-      name,
-      values
-        ? select(
-            [["", "all"], ...values.map((value) => [String(value), number(value)])],
-            sel[name] ?? "",
-            go,
-          )
-        : h("input", {
-            type: "text",
-            placeholder: "all",
-            value: sel[name] ?? "",
-            onchange: ({ target }) => go(target.value.trim()),
-          }),
-    );
+    const options = [["", "as it comes"], ...values.map((value) => [value, value])];
+    const attributes = { name: `figure-${name}` };
+    return h("label", {}, label, select(options, this.named[name] ?? "", change, attributes));
+  }
+
+  /** Return the choice of a value along an axis, or of all of them. */
+  #cut({ name, values }) {
+    const value = this.sel[name] ?? "";
+    const change = (chosen) => {
+      this.sel[name] = chosen.trim();
+      this.draw();
+    };
+    const attributes = { name: `figure-at-${name}` };
+    const onchange = ({ target }) => change(target.value);
+    const input = values
+      ? select(optionsOf(values), value, change, attributes)
+      : h("input", { type: "text", placeholder: "all", value, onchange, ...attributes });
+    return h("label", {}, name, input);
   }
 
   /** Ask for the figure as chosen, and draw it. */
   async draw() {
-    const { sel, ...named } = this.chosen;
-    const cuts = Object.entries(sel)
-      .filter(([, value]) => value !== "")
-      .map(([name, value]) => `sel=${encodeURIComponent(`${name}=${value}`)}`);
-    const asked = query({ ...named, theme: theme(), nearest: true });
+    const mine = (this.#latest += 1);
+    const isOld = () => this.signal.aborted || mine !== this.#latest;
     this.plot.setAttribute("aria-busy", "true");
     try {
-      const found = await get(
-        `${this.figure.link.replace(/^.*?v1\//, "v1/")}${[asked, ...cuts].join("&")}`,
-        { signal: this.signal },
-      );
+      const found = await this.#ask();
+      if (isOld()) return;
       this.wrong.textContent = "";
-      this.caption.textContent = "";
       await draw(this.plot, found, { signal: this.signal, caption: this.caption });
-      this.plot.setAttribute("aria-label", `${this.figure.title}. ${this.caption.textContent}`);
-    } catch (error) {
-      if (this.signal.aborted) return;
-      this.wrong.textContent = error.message;
-    } finally {
+      this.plot.setAttribute("aria-label", `${this.figure.title}: ${this.caption.textContent}`);
       this.plot.removeAttribute("aria-busy");
+    } catch (error) {
+      if (isOld()) return;
+      if (this.#cutOpenAxes(error)) await this.draw();
+      else this.wrong.textContent = error.message;
     }
   }
+
+  #ask() {
+    const cuts = Object.entries(this.sel).filter(([, value]) => value !== "");
+    const asked = new URLSearchParams(query({ ...this.named, theme: theme(), nearest: true }));
+    for (const [name, value] of cuts) asked.append("sel", `${name}=${value}`);
+    return get(`${this.path}/${this.figure.name}?${asked}`, { signal: this.signal });
+  }
+
+  /** Take the middle of each axis that the figure leaves open; return whether that may help. */
+  #cutOpenAxes({ status, errors = [] }) {
+    const open = errors.filter(({ field }) => field.startsWith("sel."));
+    const axes = open.map(({ field }) => this.#axis(field.slice("sel.".length)));
+    if (status !== 422 || !axes.length || !axes.every((axis) => axis?.values)) return false;
+    for (const { name, values } of axes) {
+      this.sel[name] = String(values[Math.floor((values.length - 1) / 2)]);
+    }
+    this.#drawChoices();
+    return true;
+  }
+
+  #axis(wanted) {
+    return this.axes[this.#offer.model].find(({ name }) => name === wanted);
+  }
 }
+
+const optionsOf = (values) => [
+  ["", "all"],
+  ...values.map((value) => [String(value), number(value)]),
+];

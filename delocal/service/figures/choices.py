@@ -11,7 +11,7 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from delocal.physics.model import Status
-from delocal.service.errors import SelectionError, did_you_mean
+from delocal.service.errors import Problem, SelectionError, did_you_mean
 from delocal.service.figures.style import STYLES, Style, Theme, number
 from delocal.service.results import Selection, choose, refuse_too_many
 
@@ -236,15 +236,16 @@ def too_many_axes(
 ) -> SelectionError:
     """Return the error that says which `sel` a figure still needs."""
     left = coordinates(offer, choices)
-    needed = []
+    needed = {}
     for name in (coordinate_of(left, dim) for dim in dims):
         values = left[name].values
         shown = ", ".join(number(value) for value in values[:MOST_VALUES_NAMED].tolist())
         more = ", ..." if values.size > MOST_VALUES_NAMED else ""
-        needed.append(f"sel={name}=VALUE with one of {shown}{more}")
+        needed[name] = f"sel={name}=VALUE with one of {shown}{more}"
     return SelectionError(
         f"{variable} of {offer.model} has more axes than this figure; "
-        f"add {' and '.join(needed)}{advice}"
+        f"add {' and '.join(needed.values())}{advice}",
+        [Problem(f"sel.{name}", f"add {text}") for name, text in needed.items()],
     )
 
 
