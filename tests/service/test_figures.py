@@ -161,7 +161,7 @@ def test_too_many_lines_and_mixed_units_are_refused():
     with pytest.raises(SelectionError, match="30 lines, one for each W, are too many"):
         Plots(ds).curve("kappa_sd", x="T", y="W")
     with pytest.raises(
-        SelectionError, match="add sel=W=VALUE with one of .* or choose one variable"
+        SelectionError, match=r"add sel=W=VALUE with one of .* or choose one variable"
     ):
         Plots(ds).kappa(W=slice(1, 2))
     with pytest.raises(SelectionError, match=r"several units: kappa_sd .*, R1 \(length\)"):
