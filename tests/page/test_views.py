@@ -198,6 +198,46 @@ def test_a_sweep_is_extended(open_page, served):
     expect(page.get_by_text("25 cells")).to_be_visible()
 
 
+def test_figures_are_drawn_and_chosen(open_page, served):
+    url, service = served
+    page = open_page(f"{url}/#/sweeps/{submit(service, SMALL)}")
+    figures = page.get_by_role("region", name="Figures")
+    caption = figures.locator("figcaption")
+    expect(caption).to_contain_text("Regions of the power-law spin model, d = 2")
+    figures.get_by_label("Figure").select_option("kappa")
+    expect(figures.locator("select[name=figure-at-alpha]")).to_have_value("3")  # it must be cut
+    expect(caption).to_contain_text("alpha = 3")
+    figures.locator("select[name=figure-at-alpha]").select_option("3.5")
+    expect(caption).to_contain_text("alpha = 3.5")
+    figures.get_by_label("Figure").select_option("heatmap")
+    figures.get_by_label("Variable").select_option("R1")
+    expect(figures.get_by_role("img", name=re.compile("optimal pseudo-spins"))).to_be_visible()
+    expect(figures.get_by_label("Variable")).to_be_focused()
+
+
+def test_the_phase_diagram_is_read_at_a_point(open_page, served):
+    page = open_page(f"{served[0]}/#/explore?d=2&alpha=3&beta=2.5")
+    regime = page.locator(".regime")
+    expect(regime).to_have_text("Region IIb, spectral diffusion dominates")
+    channels = page.get_by_role("region", name="Thermal conductivity by channel")
+    expect(channels.locator(".marked")).to_contain_text("sd")
+    expect(page.get_by_role("region", name="Lengths")).to_contain_text("R1")
+    diagram = page.get_by_role("application", name="Phase diagram")
+    expect(diagram.locator(".heatmaplayer image")).to_be_visible()
+    diagram.focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_label("beta", exact=True)).to_have_value("2.55")
+    area = diagram.locator(".nsewdrag").first.bounding_box()
+    page.mouse.click(area["x"] + area["width"] * 0.7, area["y"] + area["height"] * 0.1)
+    expect(regime).to_contain_text("Region MBL")
+    assert float(page.get_by_label("alpha", exact=True).input_value()) > 6
+    page.reload()
+    expect(regime).to_contain_text("Region MBL")
+    page.get_by_label("T", exact=True).fill("-1")
+    expect(page.get_by_label("T", exact=True)).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_text("-1 is not allowed")).to_be_visible()
+
+
 def test_the_list_is_filtered_and_names_are_text(open_page, fresh):
     url, service = fresh
     hostile = "<img src=x onerror=alert(1)>"
