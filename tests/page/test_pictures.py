@@ -22,6 +22,15 @@ DIPOLES = {
     "fixed": {"W": 1},
     "exclude": [{"alpha": {"lt": "beta"}}],
 }
+HALF = {
+    "models": ["mott-percolation"],
+    "name": "The constant of Mott's law",
+    "tags": ["monte-carlo"],
+    "axes": {"box": [8, 12, 16, 24]},
+    "fixed": {"d": 2},
+    "sampling": {"replicas": 2000},
+    "priority": "low",
+}
 NETWORK = {
     "models": ["network", "scaling"],
     "name": "Pseudo-spins by Monte Carlo, beside the theory",
@@ -62,7 +71,9 @@ def sweeps(served):
     ids = {n: service.sweeps.submit(SweepRequest.parse(r)).id for n, r in requests.items()}
     for sweep in ids.values():
         service.sweeps.wait(sweep, timeout=120)
-    return ids
+    half = service.sweeps.submit(SweepRequest.parse(HALF)).id
+    yield ids
+    service.sweeps.cancel(half)
 
 
 @pytest.mark.parametrize(("view", "look"), PICTURES)
@@ -74,7 +85,9 @@ def test_a_picture_is_taken(open_page, served, sweeps, tmp_path, view, look):
     expect(page.locator("main .loading")).to_have_count(0)
     if view in ("sweep", "network"):
         look_at_a_cell(page)
-    page.wait_for_load_state("networkidle")
+    if view in ("sweep", "network", "explore"):
+        expect(page.locator("figcaption")).not_to_be_empty()
+        expect(page.locator(".plot[aria-busy]")).to_have_count(0)
     page.wait_for_timeout(300)  # transitions, and the last drawing
     name = f"page-{view}{look}.png"
     wanted = os.environ.get("PAGE_IMAGES") if name in PAGE.read_text() else None

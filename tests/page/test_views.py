@@ -212,7 +212,7 @@ def test_figures_are_drawn_and_chosen(open_page, served):
     figures.get_by_label("Figure").select_option("heatmap")
     figures.get_by_label("Variable").select_option("R1")
     expect(figures.get_by_role("img", name=re.compile("optimal pseudo-spins"))).to_be_visible()
-    expect(figures.get_by_label("Variable")).to_be_focused()
+    expect(figures.locator("select[name=figure-variable]")).to_be_focused()
 
 
 def test_the_phase_diagram_is_read_at_a_point(open_page, served):

@@ -29,6 +29,13 @@ export const parsedList = (text) =>
     .filter((part) => part.trim() !== "")
     .map(parsed);
 
+/** Return a value as it is written into a field. */
+function written(value) {
+  if (typeof value !== "number") return value ?? "";
+  const far = value !== 0 && (Math.abs(value) < 1e-3 || Math.abs(value) >= 1e6);
+  return far ? value.toExponential().replace("e+", "e") : String(value);
+}
+
 /** Return the row of a parameter, which reads and writes `request`. */
 export function parameterRow(parameter, request, changed) {
   const { name } = parameter;
@@ -114,7 +121,7 @@ const EDITORS = {
     text(name, "value", fixed[name], (typed) => put(parsed(typed))),
   ],
   list: (name, { axes }, put) => [
-    text(name, "values", axes[name].join(", "), (typed) => put(parsedList(typed))),
+    text(name, "values", axes[name].map(written).join(", "), (typed) => put(parsedList(typed))),
   ],
   like: (name, request, put) => [otherAxis(name, request, put)],
   text: (name, { axes }, put) => [
@@ -130,7 +137,7 @@ function text(name, label, value, oninput) {
     spellcheck: "false",
     "aria-label": `${name}: ${label}`,
     "aria-describedby": `wrong-parameter-${name}`,
-    value: value === undefined ? "" : String(value),
+    value: written(value),
     oninput: ({ target }) => oninput(target.value),
   });
 }

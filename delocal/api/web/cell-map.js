@@ -15,6 +15,7 @@ const CODES = [
   "excluded",
 ];
 const WORDS = Object.fromEntries(STATUSES);
+const PLANE = ["alpha", "beta"];
 const TICKS = 9;
 const MOST_CHOICES = 500;
 const NARROW_PX = 480;
@@ -54,41 +55,30 @@ export class CellMap {
 
   /** Learn the axes from the metadata of the store, and their values one axis at a time. */
   async #readAxes() {
-    const base = `v1/sweeps/${this.sweepId}/zarr/${this.model}/zarr.json`;
-    const {
-      consolidated_metadata: { metadata },
-    } = await get(base, { signal: this.signal });
-    this.metadata = metadata;
-    const dims = metadata.status.dimension_names.map((name, i) => ({
-      name,
-      size: metadata.status.shape[i],
-    }));
-    this.#at = Object.fromEntries(dims.map(({ name }) => [name, 0]));
-    const labelled = dims.filter(({ name }) => name in metadata);
-    const anywhere = Object.fromEntries(labelled.map(({ name }) => [name, 0]));
-    this.#axes = await Promise.all(
-      dims.map(async ({ name, size }) => {
-        const { [name]: _, ...others } = anywhere;
-        const { coords } = await this.#ask("status", others);
-        const along = Object.entries(coords).filter(
-          ([, c]) => c.dims.length === 1 && c.dims[0] === name,
-        );
-        const own = along.find(([coordinate]) => coordinate === name);
-        const values = own ? own[1].values : Array.from({ length: size }, (_, i) => i);
-        return {
-          name,
-          size,
-          values,
-          labelled: Boolean(own),
-          along,
-          meaning: own?.[1].attrs.long_name ?? "number of the case",
-        };
-      }),
+    const path = `v1/sweeps/${this.sweepId}/zarr/${this.model}/zarr.json`;
+    const { consolidated_metadata: store } = await get(path, { signal: this.signal });
+    const { dimension_names: dims, shape } = store.metadata.status;
+    this.#at = Object.fromEntries(dims.map((name) => [name, 0]));
+    const somewhere = Object.fromEntries(
+      dims.filter((name) => name in store.metadata).map((name) => [name, 0]),
     );
+    const read = async (name, i) => {
+      const { [name]: _, ...others } = somewhere;
+      const { coords } = await this.#ask("status", others);
+      return axisOf(name, shape[i], coords[name]);
+    };
+    this.#axes = await Promise.all(dims.map(read));
+    [this.x, this.y] = this.#plane();
+    this.#drawChoices();
+  }
+
+  /** Return the two axes to begin with: those of the phase diagram, or the longest. */
+  #plane() {
+    const names = this.#axes.filter(({ size }) => size > 1).map(({ name }) => name);
+    if (PLANE.every((name) => names.includes(name))) return PLANE;
     const long = this.#axes.filter(({ size }) => size > 1);
     const bySize = [...(long.length ? long : this.#axes)].sort((a, b) => b.size - a.size);
-    [this.x, this.y] = [bySize[0]?.name, bySize[1]?.name];
-    this.#drawChoices();
+    return bySize.map(({ name }) => name);
   }
 
   #ask(variables, at) {
@@ -278,6 +268,16 @@ export class CellMap {
     );
     if (this.x) await this.#draw();
   }
+}
+
+/** Return an axis with its values; cases have none but their number. */
+function axisOf(name, size, coordinate) {
+  if (coordinate) {
+    const { values, attrs } = coordinate;
+    return { name, size, values, labelled: true, meaning: attrs.long_name };
+  }
+  const values = Array.from({ length: size }, (_, i) => i);
+  return { name, size, values, labelled: false, meaning: "number of the case" };
 }
 
 /** Return the values of one cell as a table; where a number underflows, its logarithm is used. */

@@ -68,7 +68,7 @@ class Form {
 
   /** Show a request. */
   load(request) {
-    this.request = { axes: {}, fixed: {}, ...structuredClone(request) };
+    this.request = { fixed: {}, ...structuredClone(request), axes: plain(request.axes ?? {}) };
     this.#touched.clear();
     this.#all = false;
     this.summary.hidden = true;
@@ -193,6 +193,16 @@ class Form {
     this.summary.hidden = false;
     this.summary.focus();
   }
+}
+
+/** Return axes with lists as such, as people write them. */
+function plain(axes) {
+  const isList = (axis) => axis.list && Object.keys(axis).length === 1;
+  const entries = Object.entries(axes).map(([name, axis]) => [
+    name,
+    isList(axis) ? axis.list : axis,
+  ]);
+  return structuredClone(Object.fromEntries(entries));
 }
 
 /** Return parameters without those of the same name; the first model's count. */

@@ -2,6 +2,8 @@
 
 import { address, Offline } from "./api.js";
 
+const NARROW_PX = 480;
+const SMALL = 11; // letters on a phone
 const DARK = matchMedia("(prefers-color-scheme: dark)");
 const BUTTONS = [["toImage", "zoom2d", "pan2d", "resetScale2d"]];
 const SETTINGS = { displaylogo: false, modeBarButtons: BUTTONS };
@@ -43,6 +45,7 @@ export async function draw(element, { data, layout }, { signal, onclick, caption
   if (signal?.aborted) return;
   const font = {
     ...layout.font,
+    ...(element.clientWidth < NARROW_PX && { size: SMALL }),
     family: getComputedStyle(document.body).fontFamily,
     color: colour("ink"),
   };

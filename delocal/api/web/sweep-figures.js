@@ -49,6 +49,7 @@ class Gallery {
     this.wrong = h("p", { class: "wrong", role: "alert" });
     this.choices = h("div", { class: "choices" });
     const names = figures.map(({ name, title }) => [name, title]);
+    const first = figures.find(isTelling) ?? figures[0];
     const choose = (name) => {
       this.#use(name);
       this.draw();
@@ -56,12 +57,12 @@ class Gallery {
     this.element = h(
       "div",
       {},
-      field("Figure", select(names, figures[0].name, choose)),
+      field("Figure", select(names, first.name, choose)),
       this.choices,
       this.wrong,
       h("figure", {}, this.plot, h("figcaption", {}, this.caption)),
     );
-    this.#use(figures[0].name);
+    this.#use(first.name);
     onTheme(() => this.draw(), signal);
   }
 
@@ -168,6 +169,10 @@ class Gallery {
     return this.axes[this.#offer.model].find(({ name }) => name === wanted);
   }
 }
+
+/** Whether a figure is one to begin with: a phase diagram with one point on it is not. */
+const isTelling = ({ name, offers }) =>
+  name !== "phase-diagram" || offers.some(({ axes }) => axes.includes("alpha"));
 
 const optionsOf = (values) => [
   ["", "all"],
