@@ -84,18 +84,38 @@ def test_a_picture_is_taken(open_page, served, sweeps, tmp_path, view, look):
     page = open_page(f"{served[0]}/#{path}", **LOOKS[look])
     expect(page.locator("main .loading")).to_have_count(0)
     if view in ("sweep", "network"):
-        look_at_a_cell(page)
+        page.get_by_role("button", name="Show this cell").click()
+        expect(page.locator("caption").first).to_be_visible()
     if view in ("sweep", "network", "explore"):
         expect(page.locator("figcaption")).not_to_be_empty()
         expect(page.locator(".plot[aria-busy]")).to_have_count(0)
+    take(page, f"page-{view}{look}.png", tmp_path, whole=view != "explore" or look == "-phone")
+
+
+@pytest.mark.parametrize("look", ["", "-dark"])
+def test_a_picture_of_mistakes_is_taken(open_page, served, tmp_path, look):
+    page = open_page(f"{served[0]}/#/new", **LOOKS[look])
+    page.get_by_label("alpha: how it is given").select_option("fixed")
+    page.get_by_label("alpha: value").fill("-1")
+    page.get_by_role("button", name="Submit the sweep").click()
+    expect(page.locator("main .failure")).to_be_visible()
+    take(page, f"page-mistakes{look}.png", tmp_path)
+
+
+def test_a_picture_of_failures_is_taken(open_page, served, broken, tmp_path):
+    url, service = served
+    broken()
+    sweep = service.sweeps.submit(SweepRequest.parse({**HOPS, "seed": 1, "name": "Hops that fail"}))
+    page = open_page(f"{url}/#/sweeps/{sweep.id}")
+    page.get_by_text("ZeroDivisionError").first.click()
+    expect(page.get_by_text("Traceback").first).to_be_visible()
+    take(page, "page-failures.png", tmp_path)
+
+
+def take(page, name, tmp_path, whole=True):
+    """Photograph the page, for the documentation if it shows that and somebody asked."""
     page.wait_for_timeout(300)  # transitions, and the last drawing
-    name = f"page-{view}{look}.png"
     wanted = os.environ.get("PAGE_IMAGES") if name in PAGE.read_text() else None
     file = Path(wanted or tmp_path) / name
-    page.screenshot(path=file, full_page=view != "explore" or look == "-phone")
+    page.screenshot(path=file, full_page=whole)
     assert file.stat().st_size > 10_000
-
-
-def look_at_a_cell(page):
-    page.get_by_role("button", name="Show this cell").click()
-    expect(page.locator("caption").first).to_be_visible()

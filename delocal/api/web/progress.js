@@ -52,14 +52,14 @@ export function progressBar() {
 
 export const fraction = (cells) => (cells.total ? Math.min(1, settled(cells) / cells.total) : 1);
 
-/** Return what is to be read beside the bar. */
+/** Return what is to be read beside the bar; most of the work may be done before any cell is. */
 export function progressText({ state, cells, blocks }, eta) {
-  const share = isActive(state) && fraction(cells) === 1 ? 0.99 : fraction(cells);
-  const percent = `${Math.floor(100 * share)}%`;
-  const of = `${count(cells.total)} cell${cells.total === 1 ? "" : "s"}`;
-  if (!isActive(state)) return share === 1 ? of : `${percent} of ${of}`;
+  const all = `${count(cells.total)} ${cells.total === 1 ? "cell" : "cells"}`;
+  if (!isActive(state)) return fraction(cells) === 1 ? all : `${count(settled(cells))} of ${all}`;
+  if (!blocks.done) return `${all}, not begun`;
+  const work = Math.floor((100 * blocks.done) / blocks.total);
   const left = eta === null ? "" : `, about ${duration(eta)} left`;
-  return settled(cells) || blocks.done ? `${percent} of ${of}${left}` : `${of}, not begun`;
+  return `${count(settled(cells))} of ${all}, ${work}% of the work${left}`;
 }
 
 /** Guesses when a sweep will have ended, from its pace over the last half minute. */
