@@ -89,6 +89,8 @@ def test_a_picture_is_taken(open_page, served, sweeps, tmp_path, view, look):
     if view in ("sweep", "network", "explore"):
         expect(page.locator("figcaption")).not_to_be_empty()
         expect(page.locator(".plot[aria-busy]")).to_have_count(0)
+    if view == "new":
+        expect(page.get_by_label("What it would cost")).to_contain_text("Cells16,800")
     take(page, f"page-{view}{look}.png", tmp_path, whole=view != "explore" or look == "-phone")
 
 

@@ -148,9 +148,8 @@ def test_a_sweep_that_runs_is_watched_and_cancelled(open_page, served):
     url, service = served
     page = open_page(f"{url}/#/sweeps/{submit(service, LONG)}")
     expect(state(page)).to_have_text("running")
-    expect(
-        page.get_by_text(re.compile(r"0 of 2 cells, \d+% of the work, about .* left"))
-    ).to_be_visible()
+    progress = re.compile(r"0 of 2 cells, \d+% of the work, about .* left")
+    expect(page.get_by_text(progress)).to_be_visible()
     page.get_by_role("button", name="Cancel").click()
     expect(state(page)).to_have_text("cancelled")
     expect(page.get_by_role("button", name="Compute the rest")).to_be_visible()

@@ -1,6 +1,6 @@
 /** Cells that failed, by the reason. */
 
-import { count, h } from "./dom.js";
+import { count, h, number } from "./dom.js";
 
 /** Return what is shown of failures; `total` is the number of cells that failed in all. */
 export function failureParts(failures, total) {
@@ -23,7 +23,7 @@ function reasonPart(reason, cells) {
 }
 
 function where({ model, parameters }) {
-  const values = Object.entries(parameters ?? {}).map(([name, value]) => `${name}=${value}`);
+  const values = Object.entries(parameters ?? {}).map(([name, value]) => `${name} = ${number(value)}`);
   return h("li", {}, `${model}: `, h("code", {}, values.join(", ")));
 }
 
