@@ -42,7 +42,7 @@ def test_the_request_of_the_manual_runs(rest):
     status = wait(rest, sweep)
     assert status["cells"] == {"total": 3280, "done": 2788, "outside_domain": 492}
     assert status["blocks"] == {"total": 1, "done": 1}
-    assert set(status["links"]) == {"self", "data", "events", "failures", "zarr"}
+    assert set(status["links"]) == {"self", "data", "figures", "events", "failures", "zarr"}
     assert SweepRequest.parse(status["request"]).plan().sweep_id == sweep["id"]
 
 

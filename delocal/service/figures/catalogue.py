@@ -166,7 +166,7 @@ def _draw_line(offers: Offers, choices: Choices) -> go.Figure:
 
 def _mark(figure: go.Figure, x: float, text: str) -> None:
     """Draw an upright line at `x` of a logarithmic axis."""
-    figure.add_shape(x0=x, x1=x, y0=0, y1=1, yref="paper", line={"dash": "dot", "width": 1})
+    figure.add_shape(x0=x, x1=x, y0=0, y1=1, yref="paper", line_dash="dash")
     at = {"x": math.log10(x), "y": 1, "yref": "paper", "yanchor": "top", "xanchor": "left"}
     figure.add_annotation(text=text, showarrow=False, **at)
 

@@ -32,7 +32,7 @@ from delocal.service.figures.style import (
 Scale = Literal["linear", "log", "decades"]
 """Of the values: `decades` shows logarithms on a linear axis, for they underflow."""
 PREPOSITIONS = {"of", "by", "at", "in", "for", "over", "the"}
-NAMED = 3  # variables beside the axis
+NAMED = 2  # variables beside the axis
 FEW = 12  # points that a line alone would hide
 
 

@@ -37,13 +37,7 @@ def draw_exponents(offer: Offer, choices: Choices) -> go.Figure:
         choices = replace(choices, x=PLANE[0], y=PLANE[1])
     choices = replace(choices, sel={WRT: Selection(("T",), drop=True), **choices.sel})
     exponent = replace(offer, variables=(f"{variable}{EXPONENT}",))
-    figure = draw_map(exponent, choices)
-    coloured = [
-        trace.z.ravel() for trace in figure.data if trace.type == "heatmap" and trace.coloraxis
-    ]
-    if coloured:
-        low, high = np.nanpercentile(np.concatenate(coloured), [0, COLOURED])
-        figure.update_coloraxes(cmin=low, cmax=high)
+    figure = draw_map(exponent, choices, coloured=COLOURED)
     letters = " or ".join(map(str, choices.sel[WRT].values))
     figure.update_layout(title_text=f"Exponent of {letters} in {variable}")
     figure.update_coloraxes(colorbar_title_text=f"exponent of {letters}")

@@ -48,11 +48,16 @@ OPEN = -1  # code of a cell that has a number
 MASKS = {MASK + status: status.label for status in Status} | {MASK + Status.DONE: NO_VALUE}
 
 
-def draw_map(offer: Offer, choices: Choices) -> go.Figure:
+def draw_map(offer: Offer, choices: Choices, *, coloured: float = 100.0) -> go.Figure:
     """Return the map of the first variable of an offer over `x` and `y`.
 
     A positive variable that spans decades is coloured by its logarithm, a flag by its meanings. A
     cell without a value has the colour of its status; further axes are on a slider.
+
+    Parameters
+    ----------
+    coloured
+        Per cent of the numbers that have a colour of their own; larger ones have that of the last.
 
     Raises
     ------
@@ -73,7 +78,7 @@ def draw_map(offer: Offer, choices: Choices) -> go.Figure:
     )
     figure.update_xaxes(coordinate_axis(part[x]))
     figure.update_yaxes(coordinate_axis(part[y], UPRIGHT))
-    figure.update_layout(coloraxis=shown.colour_axis)
+    figure.update_layout(coloraxis=shown.colour_axis(coloured))
     title = str(array.attrs.get("long_name", variable))
     about = [settings_of(array), *(array.attrs.get(key, "") for key in ("equation", "comment"))]
     return dressed(figure, choices.style, title[:1].upper() + title[1:], about)
@@ -128,13 +133,14 @@ class Shown:
         """The entries of the legend."""
         return {words(name): colour for name, colour in self.colours.items()}
 
-    @property
-    def colour_axis(self) -> dict[str, Any]:
-        """The bar beside the map: the range of all maps, and what is coloured."""
+    def colour_axis(self, coloured: float) -> dict[str, Any]:
+        """Return the bar beside the map: the range of all maps, and what is coloured."""
         bar = {"title": {"text": title_of(self.array), "side": "right"}}
-        if not self.in_decades:
+        if not self.cells.z.notnull().any():
             return {"colorbar": bar}
-        return {"colorbar": {**bar, **bar_ticks(self.cells.z.values)}}
+        ends = np.nanpercentile(self.cells.z.values, [0, coloured])
+        ticks = bar_ticks(ends) if self.in_decades else {}
+        return {"cmin": ends[0], "cmax": ends[1], "colorbar": {**bar, **ticks}}
 
     def traces(self, cells: xr.Dataset, x: str, y: str) -> Iterator[Any]:
         """Yield the traces of one map: numbers, categories, marks of what is not converged."""

@@ -89,6 +89,8 @@ class Style:
                     "colorscale": COLOUR_SCALE,
                     "colorbar": {"outlinewidth": 0, "exponentformat": "power"},
                 },
+                "shapedefaults": {"line": {"color": self.ink, "width": 1}},
+                "sliderdefaults": {"bgcolor": self.grid, "bordercolor": self.grid},
                 "xaxis": axis,
                 "yaxis": axis,
             }
@@ -133,7 +135,7 @@ STYLES: dict[str, Style] = {
         ink="#E4E7EB",
         grid="#333A43",
         colours=("#56B4E9", "#E69F00", "#19B98E", "#F0743E", "#D98CB8", "#F0E442", "#FFFFFF"),
-        families=(0.2, 1.0),
+        families=(0.25, 0.95),
         masks={
             "not_computed": "#20262D",
             "outside_domain": "#5A636E",
