@@ -14,6 +14,7 @@ from benchmarks import (
     bond_networks,
     dispatcher,
     engine,
+    fairness,
     finder,
     hot_cold,
     kernel,
@@ -38,6 +39,7 @@ FILES = (
     sweep,
     dispatcher,
     engine,
+    fairness,
     queries,
 )
 BY_NAME = {file.__name__.rpartition(".")[2]: file for file in FILES}

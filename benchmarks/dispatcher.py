@@ -1,39 +1,67 @@
-"""What dispatcher and ledger cost for each block, without any work, in sweeps of two sizes."""
+"""What dispatcher, ledger and Dask cost for each block of a sweep, without any work."""
 
 from __future__ import annotations
 
 import queue
 import resource
+import socket
+import subprocess
 import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
+
+import psutil
 
 from benchmarks.report import Row
 from delocal.service.dispatcher import Dispatcher
 from delocal.service.ledger import Ledger
 from delocal.service.request import SweepRequest
 from delocal.workers.block import Task
-from delocal.workers.local import Done
+from delocal.workers.clusters.processes import scheduler_command, worker_command
+from delocal.workers.clusters.spec import ClusterSpec
+from delocal.workers.dask import DaskExecutor
+from delocal.workers.local import Done, Executor
 from delocal.workers.store import Receipt, SweepStore
 
 COMMAND = "python -m benchmarks"
 SLOTS = 2
 
 
-def rows(small: int = 10_000, large: int = 1_000_000, dispatched: int = 10_000) -> list[Row]:
+def rows(
+    small: int = 10_000, large: int = 1_000_000, dispatched: int = 10_000, dask: int = 4_000
+) -> list[Row]:
     """Return what it takes to enter a sweep and to dispatch some of its blocks, one in a task.
 
-    Memory is the growth of this process; the Dask scheduler never knows more than the window.
+    Once to nobody, and then to a Dask cluster of two workers, whose scheduler never knows more
+    than the window.
     """
-    few, many = (_dispatch(blocks, dispatched) for blocks in (small, large))
+    few = _dispatch(small, dispatched, Idle())
+    many = _dispatch(large, dispatched, Idle())
+    with _cluster(SLOTS) as (scheduler, executor):
+        _dispatch(small, 200, executor)
+        before = scheduler.memory_info().rss
+        through = _dispatch(small, dask, executor)
+        growth = (scheduler.memory_info().rss - before) / 2**20
+    ms = through[2] / dask * 1e3
     name = f"dispatcher, {large:,} blocks: "
     return [
         Row(f"{name}us per block to enter", many[0] / large * 1e6, 50, "lower", COMMAND),
         Row(f"{name}ms until the first block", many[1] * 1e3, 1000, "lower", COMMAND),
-        Row(f"{name}ms per block", many[2] / dispatched * 1e3, 2, "lower", COMMAND),
+        Row(f"{name}ms per block", many[2] / dispatched * 1e3, None, "lower", COMMAND),
         Row(f"{name}ms per block, over {small:,}", many[2] / few[2], 1.5, "lower", COMMAND),
         Row(f"{name}growth of memory, MiB", many[3], 256, "lower", COMMAND),
+        Row("dispatcher: ms per block through Dask", ms, None, "lower", COMMAND),
+        Row(
+            f"dispatcher: growth of the scheduler, {dask:,} tasks, MiB",
+            growth,
+            32,
+            "lower",
+            COMMAND,
+        ),
     ]
 
 
@@ -43,22 +71,20 @@ class Idle:
     slots = SLOTS
     description = "nobody"
 
-    def __init__(self, most: int) -> None:
-        self.began: float | None = None
-        self.ended = threading.Event()
-        self._left = most
+    def __init__(self) -> None:
         self._tasks: queue.SimpleQueue[tuple[Task, Done] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, daemon=True)
         self._thread.start()
 
     def submit(self, task: Task, done: Done) -> None:
         """Take a task that is done as soon as it is looked at."""
-        if self.began is None:
-            self.began = time.perf_counter()
         self._tasks.put((task, done))
 
     def cancel(self, root: str) -> None:
         """Do nothing: there is nothing to wait for."""
+
+    def shorten(self, root: str) -> None:
+        """Do nothing: a task is one block."""
 
     def close(self) -> None:
         """End the thread."""
@@ -68,15 +94,78 @@ class Idle:
     def _run(self) -> None:
         while (item := self._tasks.get()) is not None:
             task, done = item
-            self._left -= len(task.blocks)
+            done(task, receipts(task))
+
+
+def receipts(task: Task, *_: Any) -> list[Receipt]:
+    """Return the receipts of a task that took as long as one should, so that blocks stay tasks."""
+    return [Receipt(task.model, b, "0" * 16, {"done": 1}, 10.0) for b in task.blocks]
+
+
+class Counted:
+    """An executor that notes when its first task came and when so many blocks were done."""
+
+    def __init__(self, executor: Executor, most: int) -> None:
+        self.began: float | None = None
+        self.ended = threading.Event()
+        self._executor, self._left = executor, most
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._executor, name)
+
+    def submit(self, task: Task, done: Done) -> None:
+        """Send a task on."""
+        if self.began is None:
+            self.began = time.perf_counter()
+
+        def count(finished: Task, outcome: Any) -> None:
+            self._left -= len(finished.blocks)
             if self._left <= 0:
                 self.ended.set()
-            # As long as a task should be, so that each block stays a task.
-            done(task, [Receipt(task.model, b, "0" * 16, {"done": 1}, 10.0) for b in task.blocks])
+            done(finished, outcome)
+
+        self._executor.submit(task, count)
 
 
-def _dispatch(blocks: int, dispatched: int) -> tuple[float, float, float, float]:
-    """Return the seconds to enter a sweep, to its first task, for `dispatched` tasks; MiB."""
+@contextmanager
+def _cluster(workers: int) -> Iterator[tuple[psutil.Process, DaskExecutor]]:
+    """Yield the process of a scheduler, and an executor whose workers do no work."""
+    with socket.socket() as probe, ExitStack() as stack:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+        probe.close()
+        address = f"tcp://127.0.0.1:{port}"
+        commands = (
+            scheduler_command("127.0.0.1", port, None),
+            worker_command(address, workers, None),
+        )
+        processes = []
+        for command in commands:
+            processes.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
+            stack.callback(processes[-1].wait)
+            stack.callback(processes[-1].terminate)
+            time.sleep(2)  # as one follows the other by hand
+        executor = DaskExecutor(ClusterSpec(kind="address", address=address))
+        stack.callback(executor.close)
+        while executor.slots < workers:
+            time.sleep(0.1)
+        executor._connected().run(_do_no_work)
+        yield psutil.Process(processes[0].pid), executor
+
+
+def _do_no_work() -> None:
+    from delocal.workers import dask
+
+    dask.run_task = receipts
+
+
+def _dispatch(
+    blocks: int, dispatched: int, executor: Executor
+) -> tuple[float, float, float, float]:
+    """Return the seconds to enter a sweep, to its first task, for `dispatched` tasks; MiB.
+
+    Memory is the growth of this process.
+    """
     content = {
         "models": ["scaling"],
         "axes": {"T": {"geomspace": [1e-6, 1e-2, blocks]}},
@@ -90,17 +179,16 @@ def _dispatch(blocks: int, dispatched: int) -> tuple[float, float, float, float]
         before, began = _peak(), time.perf_counter()
         ledger.add(plan, name="", tags=[], request=content)
         entered = time.perf_counter() - began
-        executor = Idle(dispatched)
-        dispatcher = Dispatcher(ledger, executor, Path(folder))
+        counted = Counted(executor, dispatched)
+        dispatcher = Dispatcher(ledger, counted, Path(folder))
         began = time.perf_counter()
         dispatcher.start()
-        executor.ended.wait()
+        counted.ended.wait()
         ended = time.perf_counter()
         dispatcher.stop()
-        executor.close()
         ledger.close()
-        assert executor.began is not None
-        return entered, executor.began - began, ended - executor.began, _peak() - before
+        assert counted.began is not None
+        return entered, counted.began - began, ended - counted.began, _peak() - before
 
 
 def _peak() -> float:

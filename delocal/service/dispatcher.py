@@ -63,6 +63,7 @@ class Dispatcher:
         self._told: set[str] = set()  # sweeps whose tasks were asked to end
         self._renewed = 0.0
         self._turn: deque[str] = deque()
+        self._known: frozenset[str] = frozenset()  # sweeps that were active at the last look
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="dispatcher", daemon=True)
 
@@ -180,6 +181,7 @@ class Dispatcher:
         """Submit tasks until the window is full or no sweep wants more."""
         active = self._ledger.active()
         self._end_unwanted(active)
+        self._make_room(active)
         self._turn = deque([s for s in self._turn if s in active])
         self._turn.extendleft(s for s in active if s not in self._turn)  # new ones come first
         window = TASKS_PER_SLOT * self._executor.slots if active else 0
@@ -199,6 +201,13 @@ class Dispatcher:
         for sweep_id in unwanted - self._told:
             self._executor.cancel(self.store(sweep_id).location)
         self._told = unwanted
+
+    def _make_room(self, active: Collection[str]) -> None:
+        """Shorten the tasks of others where a sweep is new: a task may have half a second to go."""
+        known, self._known = self._known, frozenset(active)
+        if self._known - known:
+            for sweep_id in self._known.intersection(self._in_flight):
+                self._executor.shorten(self.store(sweep_id).location)
 
     def _has_room(self, sweep_id: str) -> bool:
         """Whether blocks of a sweep can be stored; after a pause one task must show it first."""
@@ -230,7 +239,7 @@ class Dispatcher:
             log.warning("sweep cannot be read; trying again", sweep=sweep_id, error=str(error))
             self._wait(sweep_id, str(error))
             return False
-        number = self._blocks_per_task(plan)
+        number = self._blocks_per_task(plan, share=1 / len(self._known))
         lease = self._ledger.lease(sweep_id, self.owner, number, time.time() + LEASE_SECONDS)
         if lease is None:
             return False
@@ -245,8 +254,11 @@ class Dispatcher:
             raise
         return True
 
-    def _blocks_per_task(self, plan: Plan) -> int:
-        """Return how many blocks take `TASK_SECONDS`, leaving enough tasks for every worker."""
+    def _blocks_per_task(self, plan: Plan, share: float = 1.0) -> int:
+        """Return how many blocks take a `share` of `TASK_SECONDS`, leaving some for every worker.
+
+        The more sweeps take turns, the shorter they are.
+        """
         record = self._ledger.sweep(plan.sweep_id)
         done, left = (record.blocks_done, record.blocks - record.blocks_done) if record else (0, 1)
         if record and done:  # what its own blocks cost says more than any other sweep
@@ -255,8 +267,8 @@ class Dispatcher:
             seconds = self._seconds_per_block(plan)
         if seconds is None:
             return 1  # nobody knows yet
-        share = -(-left // (2 * max(1, self._executor.slots)))
-        return max(1, min(round(TASK_SECONDS / max(seconds, 1e-6)), share))
+        most = -(-left // (2 * max(1, self._executor.slots)))
+        return max(1, min(round(share * TASK_SECONDS / max(seconds, 1e-6)), most))
 
     def _seconds_per_block(self, plan: Plan) -> float | None:
         """Return what the dearest blocks cost in other sweeps; None for a model new here."""

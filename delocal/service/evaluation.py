@@ -33,6 +33,7 @@ from delocal.workers.plan import Part, Plan, model_of
 MAX_CELLS = 100_000  # all variables of so many cells are some dozen MiB
 MEASURED_FOR = 1.0  # seconds, before a measured cost is believed rather than the model's own
 AT_A_TIME = 2  # each keeps a core busy that sweeps and other answers want too
+ADVICE = "Take fewer points, or submit them as a sweep: POST /v1/sweeps"
 FIELDS = {"axes": "parameters", "fixed": "parameters"}
 """Where a caller gave what a request for a sweep has elsewhere."""
 
@@ -83,6 +84,13 @@ class EvaluationRequest(BaseModel):
         except ValidationError as error:
             raise RequestError(problems_of(error, cls)) from error
 
+    @property
+    def wanted(self) -> list[str] | None:
+        """The variables of the answer, with the status; None if all are wanted."""
+        if self.variables is None:
+            return None
+        return list(dict.fromkeys((*self.variables, "status")))
+
     def as_sweep(self, model: str) -> dict[str, Any]:
         """Return the sweep that computes the same."""
         numbers = {name: v for name, v in self.parameters.items() if isinstance(v, Real)}
@@ -92,7 +100,7 @@ class EvaluationRequest(BaseModel):
 
 @dataclass(frozen=True)
 class Evaluation:
-    """The dataset, lazy in nothing, and what is known of cells that raised."""
+    """The dataset, in memory, and what is known of cells that raised."""
 
     dataset: xr.Dataset
     failures: tuple[Mapping[str, Any], ...]
@@ -133,14 +141,11 @@ class Evaluations:
         plan = _plan(_model(name), asked)
         part = plan.parts[0]
         self._check_size(plan)
-        wanted = None
-        if asked.variables is not None:
-            wanted = list(dict.fromkeys((*asked.variables, "status")))
-        refuse_too_many(choose(_outline(part), wanted, {}), MAX_VALUES)
+        refuse_too_many(choose(_outline(part), asked.wanted, {}), MAX_VALUES)
         if not self._free.acquire(timeout=self._seconds):
             raise TooManyRequests(f"{AT_A_TIME} evaluations are running already; ask again")
         try:
-            return self._evaluate(part, wanted)
+            return self._evaluate(part, asked.wanted)
         finally:
             self._free.release()
 
@@ -164,9 +169,6 @@ class Evaluations:
             raise TooLarge(message) from error
         ds = on_grid(model_of(part), part.grid, found.arrays)
         return Evaluation(choose(ds, wanted, {}), found.failures)
-
-
-ADVICE = "Take fewer points, or submit them as a sweep: POST /v1/sweeps"
 
 
 def _model(name: str) -> Model:

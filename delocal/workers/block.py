@@ -53,16 +53,20 @@ class Task:
     careful: bool = False
 
 
-def run_task(task: Task, cancelled: CancelToken = never) -> list[Receipt]:
+def run_task(
+    task: Task, cancelled: CancelToken = never, enough: CancelToken = never
+) -> list[Receipt]:
     """Evaluate and store the blocks of a task, one after the other, until ``cancelled()``.
 
-    The receipts of a task that was cancelled are fewer than its blocks.
+    Once ``enough()``, it ends after the block at hand. The receipts are fewer than its blocks then.
     """
     store = _store(task.root, task.digest, SweepStore(task.root).version)
     receipts: list[Receipt] = []
     try:
         for block in task.blocks:
             receipts.append(run_block(store, task.model, block, cancelled, careful=task.careful))
+            if enough():
+                break
     except Cancelled:
         pass  # what was done before is kept
     return receipts

@@ -11,6 +11,7 @@ import os
 import signal
 import threading
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import Any
 
@@ -150,9 +151,17 @@ class DaskExecutor:
         Its worker is started again then. Workers have one thread each, so that nobody else's
         task is harmed.
         """
-        keys = [future.key for future, task in list(self._running.items()) if task.root == root]
-        if keys:
+        if keys := self._keys(root):
             threading.Thread(target=self._cancel, args=(keys,), daemon=True).start()
+
+    def shorten(self, root: str) -> None:
+        """Ask every task of the store at `root` to end after one more block."""
+        if keys := self._keys(root):
+            threading.Thread(target=self._tell, args=(_shorten, keys), daemon=True).start()
+
+    def _keys(self, root: str) -> list[str]:
+        running = list(self._running.items())
+        return [str(future.key) for future, task in running if task.root == root]
 
     def close(self) -> None:
         """Disconnect, and stop the cluster if it was started here, hard if it takes too long."""
@@ -313,9 +322,9 @@ class DaskExecutor:
 
     def _cancel(self, keys: list[str]) -> None:
         """Tell the workers which tasks nobody wants, and look after them until they have ended."""
+        if (client := self._tell(_refuse, keys)) is None:
+            return
         try:
-            client = self._connected()
-            client.run(_refuse, keys, on_error="ignore")
             end = time.monotonic() + GRACE_SECONDS
             while left := {f.key for f in list(self._running)}.intersection(keys):
                 if time.monotonic() > end:
@@ -327,8 +336,20 @@ class DaskExecutor:
         except (OSError, CommClosedError) as error:  # the cluster is gone, and its tasks with it
             log.warning("cannot reach workers to cancel: %s", error)
 
+    def _tell(self, note: Callable[[list[str]], None], keys: list[str]) -> Client | None:
+        """Have every worker take note of the keys of some tasks; None if none can be reached."""
+        try:
+            client = self._connected()
+            client.run(note, keys, on_error="ignore")
+        except (OSError, CommClosedError) as error:  # the cluster is gone, and its tasks with it
+            log.warning("cannot reach workers to tell them about tasks: %s", error)
+            return None
+        return client
 
-_unwanted: set[str] = set()  # of a worker process: keys of tasks that nobody wants any more
+
+# Of a worker process: keys of tasks that nobody wants any more, and that end after one more block.
+_unwanted: set[str] = set()
+_shortened: set[str] = set()
 
 
 def _run(task: Task, key: str, release: str) -> list[Receipt]:
@@ -339,14 +360,20 @@ def _run(task: Task, key: str, release: str) -> list[Receipt]:
     if release != digest():
         raise WrongWorker("the task came to a worker of another version")
     try:
-        return run_task(task, lambda: key in _unwanted)
+        return run_task(task, lambda: key in _unwanted, lambda: key in _shortened)
     finally:
         _unwanted.discard(key)
+        _shortened.discard(key)
 
 
 def _refuse(keys: list[str]) -> None:
     """Note on a worker that nobody wants the tasks with these keys."""
     _unwanted.update(keys)
+
+
+def _shorten(keys: list[str]) -> None:
+    """Note on a worker that the tasks with these keys make room for others."""
+    _shortened.update(keys)
 
 
 def _outcome(future: Future) -> Outcome:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -38,8 +39,19 @@ class Executor(Protocol):
     def cancel(self, root: str) -> None:
         """Ask every task of the store at `root` to end soon, with the receipts that it has."""
 
+    def shorten(self, root: str) -> None:
+        """Ask every task of the store at `root` to end after one more block."""
+
     def close(self) -> None:
         """Stop; tasks that still run are given up."""
+
+
+@dataclass(frozen=True, eq=False)
+class Asked:
+    """What a task was asked to do, while it runs."""
+
+    to_end: threading.Event = field(default_factory=threading.Event)
+    to_shorten: threading.Event = field(default_factory=threading.Event)
 
 
 class LocalExecutor:
@@ -50,19 +62,19 @@ class LocalExecutor:
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="blocks")
-        self._unwanted: dict[str, list[threading.Event]] = {}
+        self._asked: dict[str, list[Asked]] = {}
         self._lock = threading.Lock()
 
     def submit(self, task: Task, done: Done) -> None:
         """Queue a task."""
-        unwanted = threading.Event()
+        asked = Asked()
         with self._lock:
-            self._unwanted.setdefault(task.root, []).append(unwanted)
+            self._asked.setdefault(task.root, []).append(asked)
 
         def run() -> None:
-            outcome = outcome_of(task, unwanted.is_set)
+            outcome = outcome_of(task, asked.to_end.is_set, asked.to_shorten.is_set)
             with self._lock:
-                self._unwanted[task.root].remove(unwanted)
+                self._asked[task.root].remove(asked)
             done(task, outcome)
 
         self._pool.submit(run)
@@ -70,18 +82,24 @@ class LocalExecutor:
     def cancel(self, root: str) -> None:
         """Ask every task of the store at `root` to end soon."""
         with self._lock:
-            for unwanted in self._unwanted.get(root, ()):
-                unwanted.set()
+            for asked in self._asked.get(root, ()):
+                asked.to_end.set()
+
+    def shorten(self, root: str) -> None:
+        """Ask every task of the store at `root` to end after one more block."""
+        with self._lock:
+            for asked in self._asked.get(root, ()):
+                asked.to_shorten.set()
 
     def close(self) -> None:
         """Stop after the task that runs; queued ones are given up."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
 
-def outcome_of(task: Task, cancelled: CancelToken = never) -> Outcome:
+def outcome_of(task: Task, cancelled: CancelToken = never, enough: CancelToken = never) -> Outcome:
     """Run a task here and now; a failure is an outcome."""
     try:
-        return run_task(task, cancelled)
+        return run_task(task, cancelled, enough)
     except Exception as error:
         return error
 

@@ -50,6 +50,7 @@ class ThreadExecutor:
 
     def __init__(self, run=run_task):
         self.run, self.running, self.most, self.tasks = run, 0, 0, []
+        self.shortened = []
         self.lock = threading.Lock()
 
     def submit(self, task, done):
@@ -71,6 +72,9 @@ class ThreadExecutor:
 
     def cancel(self, root):
         pass
+
+    def shorten(self, root):
+        self.shortened.append(root)
 
     def close(self):
         pass
@@ -151,12 +155,31 @@ def test_a_small_sweep_does_not_wait_for_a_large_one(ledger, tmp_path, start):
         time.sleep(0.02 * len(task.blocks))
         return [replace(receipt, seconds=0.02) for receipt in run_task(task)]
 
-    start(ThreadExecutor(slowly))
+    executor = ThreadExecutor(slowly)
+    start(executor)
     time.sleep(0.2)
+    assert executor.shortened == []
     enter(ledger, tmp_path, small)
     wait(ledger, small.sweep_id)
     assert not ledger.sweep(large.sweep_id).state.ended
     wait(ledger, large.sweep_id)
+    assert executor.shortened == [str(tmp_path / "sweeps" / large.sweep_id)]  # once, for the small
+
+
+def test_tasks_are_shorter_the_more_sweeps_there_are(ledger, tmp_path, start):
+    plans = [plan(t=t, cells=300, block_cells=1) for t in (0.01, 0.03)]
+    for one in plans:
+        enter(ledger, tmp_path, one)
+
+    def slowly(task):
+        return [replace(receipt, seconds=0.05) for receipt in run_task(task)]
+
+    executor = ThreadExecutor(slowly)
+    start(executor)
+    for one in plans:
+        wait(ledger, one.sweep_id)
+    sizes = [len(task.blocks) for task in executor.tasks]
+    assert max(sizes[:20]) == 5  # a quarter of a second: half of TASK_SECONDS
 
 
 def test_a_restart_takes_up_what_the_dead_service_left(ledger, tmp_path, start, monkeypatch):
@@ -355,4 +378,4 @@ def test_turns_follow_the_priority(ledger, tmp_path, start):
 def dispatching_one_by_one(start, executor):
     """Start a dispatcher whose tasks are single blocks."""
     dispatcher = start(executor)
-    dispatcher._blocks_per_task = lambda plan: 1
+    dispatcher._blocks_per_task = lambda plan, share: 1

@@ -83,6 +83,9 @@ class Threads:
     def cancel(self, root):
         pass
 
+    def shorten(self, root):
+        pass
+
     def close(self):
         pass
 

@@ -8,6 +8,7 @@ from benchmarks import (
     bond_networks,
     dispatcher,
     engine,
+    fairness,
     finder,
     hot_cold,
     kernel,
@@ -35,8 +36,9 @@ SMALL = (3, 4, 70, 70)
         lambda: hot_cold.rows(cells=200, peer_cells=20, repeats=1),
         lambda: nearly_localized.rows(cells=2000, peer=20, repeats=1),
         lambda: bond_networks.rows(L=6, L2=8, grains=2, repeats=1),
-        lambda: dispatcher.rows(small=50, large=200, dispatched=20),
-        lambda: engine.rows(replicas=20, spins=10_000, cancels=2, workers=1),
+        lambda: dispatcher.rows(small=50, large=200, dispatched=20, dask=20),
+        lambda: engine.rows(replicas=20, spins=10_000, cancels=2, workers=1, repeats=1),
+        lambda: fairness.rows(repeats=1),
     ],
     ids=[
         "kernel",
@@ -49,6 +51,7 @@ SMALL = (3, 4, 70, 70)
         "bond-networks",
         "dispatcher",
         "engine",
+        "fairness",
     ],
 )
 def test_the_benchmarks_run(rows):

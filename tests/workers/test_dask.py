@@ -209,14 +209,14 @@ def test_a_cluster_is_not_stopped_while_it_is_asked(monkeypatch):
     assert len(answers) == 1
 
 
-def forever(task, token):
+def forever(task, cancelled, enough):
     """A task that ends when it is told to."""
-    while not token():
+    while not cancelled():
         time.sleep(0.005)
     return []
 
 
-def deaf(task, token):
+def deaf(task, cancelled, enough):
     """A task that listens to nobody."""
     time.sleep(3600)
 
@@ -244,11 +244,41 @@ def test_a_cancelled_task_ends_and_its_neighbour_does_not(
     executor._client.run(replace_run_task, None, "")
 
 
+def one_block(task, cancelled, enough):
+    """A task whose first block takes until it is told that this is enough."""
+    from delocal.workers import block
+
+    while not enough():
+        time.sleep(0.005)
+    return block.run_task(task, cancelled, enough)
+
+
+def test_a_shortened_task_ends_after_a_block_and_its_neighbour_does_not(
+    executor, plan, store, tmp_path
+):
+    executor._client.run(replace_run_task, one_block, str(store.root))
+    outcomes = queue.Queue()
+    blocks = tuple(plan.part("scaling").blocks)
+    executor.submit(
+        Task(str(store.root), plan.digest, "scaling", blocks), lambda *o: outcomes.put(o)
+    )
+    while not any(executor._client.processing().values()):
+        time.sleep(0.01)
+    executor.shorten(str(store.root))
+    _, [receipt] = outcomes.get(timeout=PATIENCE)
+    assert receipt.block == blocks[0]
+    other = SweepStore(tmp_path / "other")
+    other.create(plan)
+    [receipts] = run(executor, Task(str(other.root), plan.digest, "scaling", blocks))
+    assert len(receipts) == len(blocks)
+    executor._client.run(replace_run_task, None, "")
+
+
 def replace_run_task(work, root):
     """On a worker: run `work` in place of the tasks of the store at `root`."""
     from delocal.workers import block, dask
 
-    def chosen(task, token):
-        return work(task, token) if task.root == root else block.run_task(task, token)
+    def chosen(task, *tokens):
+        return (work if task.root == root else block.run_task)(task, *tokens)
 
     dask.run_task = chosen if work else block.run_task

@@ -1,6 +1,7 @@
 """`run_plan`: the same bytes however the sweep is cut, and nothing computed twice."""
 
 import queue
+import threading
 from dataclasses import replace
 
 import numpy as np
@@ -146,3 +147,16 @@ def test_the_executor_reports_each_task_once(plan, tmp_path):
     assert isinstance(error, ValueError)
     assert executor.slots == 1
     assert executor.description == "this process"
+
+
+def test_a_shortened_task_ends_after_one_more_block(counted, plan, tmp_path):
+    store, executor, outcomes = SweepStore(tmp_path / "sweep"), LocalExecutor(), queue.Queue()
+    store.create(plan)
+    shortened = threading.Event()
+    executor._pool.submit(shortened.wait, 30)
+    task = Task(str(store.root), plan.digest, "toy", tuple(plan.part("toy").blocks))
+    executor.submit(task, lambda _, outcome: outcomes.put(outcome))
+    executor.shorten(task.root)
+    shortened.set()
+    assert [receipt.block for receipt in outcomes.get(timeout=30)] == [0]
+    executor.close()
