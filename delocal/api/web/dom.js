@@ -78,17 +78,18 @@ export function moment(iso, now) {
   return h("time", { datetime: iso, title: then.toLocaleString("en") }, text);
 }
 
-/** Return a label, its field, and a place for what is wrong with it. */
-export function field(label, input, { hint, wide } = {}) {
-  const id = (input.id ||= `field-${(field.made = (field.made ?? 0) + 1)}`);
-  if (hint) input.setAttribute("aria-describedby", `${id}-hint`);
-  return h(
-    "div",
-    { class: wide ? "field wide" : "field" },
-    h("label", { for: id }, label),
-    input,
-    hint && h("p", { class: "hint", id: `${id}-hint` }, hint),
-  );
+let fields = 0;
+
+/** Return a label with its field, and a hint below it. */
+export function field(label, input, { hint } = {}) {
+  if (!input.id) input.id = `field-${(fields += 1)}`;
+  const hintId = `${input.id}-hint`;
+  if (hint) {
+    const others = input.getAttribute("aria-describedby") ?? "";
+    input.setAttribute("aria-describedby", `${hintId} ${others}`.trim());
+  }
+  const below = hint && h("p", { class: "hint", id: hintId }, hint);
+  return h("div", { class: "field" }, h("label", { for: input.id }, label), input, below);
 }
 
 /** Return a select; `options` are [value, text], or [group, [[value, text], ...]]. */

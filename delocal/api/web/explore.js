@@ -2,55 +2,34 @@
 
 import { get, pause, post, query } from "./api.js";
 import { parsed } from "./axis-field.js";
-import { valueText } from "./cell-map.js";
-import { announce, field, h, number, select } from "./dom.js";
+import { announce, field, h, select } from "./dom.js";
 import { colour, draw, onTheme, theme } from "./plot.js";
+import { Reading } from "./reading.js";
 
 const MODEL = "scaling";
 const START = { d: 2, alpha: 3, beta: 2.5, T: 1e-3, W: 1 };
-const DIMENSIONS = [
-  ["1", "1"],
-  ["2", "2"],
-  ["3", "3"],
-];
+const DIMENSIONS = ["1", "2", "3"];
 const SETTLE_MS = 250;
-const STEP = 0.05; // of alpha and beta, with the keys of arrows
+const STEP = 0.05; // of alpha and beta, with the arrow keys
 const ARROWS = {
   ArrowLeft: ["alpha", -1],
   ArrowRight: ["alpha", 1],
   ArrowDown: ["beta", -1],
   ArrowUp: ["beta", 1],
 };
-const FIRST = ["region", "dominant_channel", "dominant_channel_asymptotic"];
-const CHANNELS = {
-  opt: "optimal pseudo-spins",
-  ps: "pseudo-spins",
-  s: "spins",
-  sd: "spectral diffusion",
-  opt2: "optimal pseudo2-spins",
-  ps2: "pseudo2-spins",
-  sd2: "spectral diffusion of pseudo2-spins",
-};
+const INTRODUCTION =
+  "Click the diagram, move in it with the arrow keys, or give alpha and beta: what the scaling " +
+  "theory says there stands beside it.";
 
 export async function show(main, { query: asked, signal }) {
   const loading = h("p", { class: "loading", role: "status" }, "Loading the theory…");
-  main.append(
-    h("h1", {}, "Explore"),
-    h(
-      "p",
-      { class: "hint" },
-      "Click the diagram, or give alpha and beta: what the scaling theory says there is read beside it.",
-    ),
-    loading,
-  );
+  main.append(h("h1", {}, "Explore"), h("p", { class: "hint" }, INTRODUCTION), loading);
   const { parameters } = await get(`v1/models/${MODEL}`, { signal });
   loading.remove();
-  const given = Object.fromEntries(
-    [...asked]
-      .filter(([name]) => parameters.some((p) => p.name === name))
-      .map(([name, text]) => [name, parsed(text)]),
-  );
-  await new Explorer(main, parameters, { ...START, ...given }, signal).begin();
+  const names = parameters.map(({ name }) => name);
+  const given = [...asked].filter(([name]) => names.includes(name));
+  const at = given.map(([name, text]) => [name, parsed(text)]);
+  await new Explorer(main, parameters, { ...START, ...Object.fromEntries(at) }, signal).begin();
 }
 
 class Explorer {
@@ -69,33 +48,25 @@ class Explorer {
     this.reading = h("div", { class: "reading", "aria-label": "Reading", role: "region" });
     this.wrong = h("p", { class: "wrong", role: "alert" });
     this.fields = Object.fromEntries(parameters.map((p) => [p.name, this.#input(p)]));
-    main.append(
-      h(
-        "div",
-        { class: "columns narrow" },
-        Object.entries(this.fields).map(([name, input]) =>
-          field(name, input, { hint: parameters.find((p) => p.name === name).long_name }),
-        ),
-      ),
-      this.wrong,
-      h(
-        "div",
-        { class: "beside explore" },
-        h("figure", {}, this.plot, h("figcaption", {}, this.caption)),
-        this.reading,
-      ),
+    const fields = parameters.map(({ name, long_name: hint }) =>
+      field(name, this.fields[name], { hint }),
     );
-    onTheme(() => this.#diagram(), signal);
+    const figure = h("figure", {}, this.plot, h("figcaption", {}, this.caption));
+    main.append(h("div", { class: "columns narrow" }, fields), this.wrong);
+    main.append(h("div", { class: "beside explore" }, figure, this.reading));
+    onTheme(() => this.#readDiagram(), signal);
   }
 
   async begin() {
     this.#read();
-    await this.#diagram();
+    await this.#readDiagram();
   }
 
   #input({ name, default: standard }) {
-    if (name === "d")
-      return select(DIMENSIONS, String(this.at.d), (d) => this.#set({ d: Number(d) }));
+    if (name === "d") {
+      const options = DIMENSIONS.map((d) => [d, d]);
+      return select(options, String(this.at.d), (d) => this.#set({ d: Number(d) }));
+    }
     return h("input", {
       type: "text",
       inputmode: "decimal",
@@ -114,7 +85,7 @@ class Explorer {
       if (this.fields[name] !== typed) this.fields[name].value = String(value);
     }
     history.replaceState(null, "", `#/explore${query(this.at)}`);
-    if ("d" in change) this.#diagram();
+    if ("d" in change) this.#readDiagram();
     else if (this.figure) this.#draw();
     this.#read();
   }
@@ -127,170 +98,59 @@ class Explorer {
     if (value > 0) this.#set({ [name]: Number(value.toFixed(4)) });
   }
 
-  async #diagram() {
+  async #readDiagram() {
+    const path = `v1/figures/phase-diagram${query({ d: this.at.d, theme: theme() })}`;
     try {
-      this.figure = await get(
-        `v1/figures/phase-diagram${query({ d: this.at.d, theme: theme() })}`,
-        { signal: this.signal },
-      );
+      this.figure = await get(path, { signal: this.signal });
       await this.#draw();
     } catch (error) {
-      if (!this.signal.aborted)
-        this.plot.replaceChildren(h("p", { class: "empty" }, error.message));
+      if (!this.signal.aborted) this.caption.textContent = error.message;
     }
   }
 
-  async #draw() {
+  #draw() {
     const { data, layout } = this.figure;
-    const point = {
-      type: "scatter",
-      mode: "markers",
-      x: [this.at.alpha],
-      y: [this.at.beta],
-      hoverinfo: "skip",
-      showlegend: false,
-      marker: { size: 15, symbol: "cross-thin", line: { width: 3, color: colour("ink") } },
-    };
-    await draw(
-      this.plot,
-      { data: [...data, point], layout: { ...layout, uirevision: this.at.d } },
-      {
-        signal: this.signal,
-        caption: this.caption,
-        onclick: ({ x, y }) =>
-          this.#set({ alpha: Number(x.toFixed(3)), beta: Number(y.toFixed(3)) }),
-      },
-    );
+    const marker = { size: 15, symbol: "cross-thin", line: { width: 3, color: colour("ink") } };
+    const [x, y] = [[this.at.alpha], [this.at.beta]];
+    const silent = { hoverinfo: "skip", showlegend: false };
+    const point = { type: "scatter", mode: "markers", x, y, marker, ...silent };
+    const figure = { data: [...data, point], layout: { ...layout, uirevision: this.at.d } };
+    const rounded = (value) => Number(value.toFixed(3));
+    const onclick = (at) => this.#set({ alpha: rounded(at.x), beta: rounded(at.y) });
+    return draw(this.plot, figure, { signal: this.signal, caption: this.caption, onclick });
   }
 
-  /** Ask what the theory says at the point. */
+  /** Ask what the theory says at the point, once it has not moved for a moment. */
   async #read() {
     const mine = (this.#latest += 1);
+    const isOld = () => this.signal.aborted || mine !== this.#latest;
+    const path = `v1/models/${MODEL}/evaluate`;
     try {
       await pause(SETTLE_MS, this.signal);
-      if (mine !== this.#latest) return;
-      const found = await post(
-        `v1/models/${MODEL}/evaluate`,
-        { parameters: this.at },
-        { signal: this.signal },
-      );
-      if (mine !== this.#latest) return;
-      this.wrong.textContent = "";
-      this.#mark([]);
-      this.#show(found);
+      if (isOld()) return;
+      const found = await post(path, { parameters: this.at }, { signal: this.signal });
+      if (!isOld()) this.#show(new Reading(found));
     } catch (error) {
-      if (this.signal.aborted || mine !== this.#latest) return;
-      this.wrong.textContent = error.message;
-      this.#mark(error.errors ?? []);
+      if (!isOld()) this.#refuse(error);
     }
   }
 
-  #mark(errors) {
-    const names = new Set(errors.map((error) => error.field.split(".")[1]));
+  #show(reading) {
+    this.wrong.textContent = "";
+    this.#mark([]);
+    this.reading.replaceChildren(...reading.parts());
+    announce(reading.sentence.join(""));
+  }
+
+  #refuse({ message, errors = [] }) {
+    this.wrong.textContent = message;
+    this.#mark(errors.map((error) => error.field.split(".")[1]));
+  }
+
+  #mark(names) {
     for (const [name, input] of Object.entries(this.fields)) {
-      if (names.has(name)) input.setAttribute("aria-invalid", "true");
+      if (names.includes(name)) input.setAttribute("aria-invalid", "true");
       else input.removeAttribute("aria-invalid");
     }
   }
-
-  #show({ coords, data }) {
-    const values = Object.fromEntries(Object.entries(data).map(([name, v]) => [name, v.values]));
-    const text = (name) => valueText(name, data[name].attrs, values);
-    const exponent = (name, wrt) =>
-      data[`${name}_exponent`]?.values[coords.wrt.values.indexOf(wrt)];
-    const scalars = Object.keys(data).filter(
-      (name) => data[name].dims.length === 0 && name !== "status" && !name.startsWith("log10_"),
-    );
-    const flags = scalars.filter((name) => data[name].attrs.flag_values && !FIRST.includes(name));
-    const numbers = scalars.filter(
-      (name) => !data[name].attrs.flag_values && !name.startsWith("kappa"),
-    );
-    const channels = Object.keys(CHANNELS).filter((c) => `kappa_${c}` in data);
-    const best = text("dominant_channel");
-    this.reading.replaceChildren(
-      h(
-        "p",
-        { class: "regime" },
-        "Region ",
-        h("b", {}, text("region")),
-        best === "none" ? ": nothing conducts" : [", ", h("b", {}, CHANNELS[best]), " dominates"],
-      ),
-      table(
-        "Thermal conductivity by channel",
-        ["Channel", "kappa", "power of T", "power of W"],
-        channels.map((c) => [
-          [h("code", {}, c), h("span", { class: "hint" }, CHANNELS[c])],
-          text(`kappa_${c}`),
-          ...["T", "W"].map((wrt) => number(exponent(`kappa_${c}`, wrt))),
-        ]),
-        channels.indexOf(best),
-      ),
-      ...kinds(numbers, data).map(([title, names]) =>
-        table(
-          title,
-          ["Quantity", "Value", "power of T", "power of W"],
-          names.map((name) => [
-            [h("code", {}, name), h("span", { class: "hint" }, data[name].attrs.long_name)],
-            text(name),
-            ...["T", "W"].map((wrt) => number(exponent(name, wrt))),
-          ]),
-        ),
-      ),
-      table(
-        "What holds here",
-        ["Statement", ""],
-        flags.map((name) => [
-          [h("code", {}, name), h("span", { class: "hint" }, data[name].attrs.long_name)],
-          text(name),
-        ]),
-      ),
-    );
-    announce(
-      `Region ${text("region")}, ${best === "none" ? "nothing conducts" : `${CHANNELS[best]} dominates`}`,
-    );
-  }
-}
-
-/** Return the numbers by what they are, lengths first. */
-function kinds(names, data) {
-  const of = (units) => names.filter((name) => data[name].attrs.units === units);
-  const rest = names.filter((name) => !["length", "energy"].includes(data[name].attrs.units));
-  return [
-    ["Lengths", of("length")],
-    ["Energies and temperatures", of("energy")],
-    ["Numbers and rates", rest],
-  ].filter(([, found]) => found.length);
-}
-
-function table(title, head, rows, marked = -1) {
-  return h(
-    "div",
-    { class: "table", tabindex: 0, role: "region", "aria-label": title },
-    h(
-      "table",
-      {},
-      h("caption", {}, h("b", {}, title)),
-      h(
-        "thead",
-        {},
-        h(
-          "tr",
-          {},
-          head.map((text) => h("th", { scope: "col" }, text)),
-        ),
-      ),
-      h(
-        "tbody",
-        {},
-        rows.map(([first, ...others], i) =>
-          h(
-            "tr",
-            { class: i === marked ? "marked" : null },
-            h("th", { scope: "row" }, first),
-            others.map((text) => h("td", { class: "number" }, text)),
-          ),
-        ),
-      ),
-    ),
-  );
 }

@@ -23,7 +23,9 @@ function reasonPart(reason, cells) {
 }
 
 function where({ model, parameters }) {
-  const values = Object.entries(parameters ?? {}).map(([name, value]) => `${name} = ${number(value)}`);
+  const values = Object.entries(parameters ?? {}).map(
+    ([name, value]) => `${name} = ${number(value)}`,
+  );
   return h("li", {}, `${model}: `, h("code", {}, values.join(", ")));
 }
 
