@@ -125,8 +125,8 @@ def energy_at(H: csr_array, share: float) -> float:
     """Return the energy below which about this `share` of the levels lies.
 
     The diagonal has the form of the density of levels and lacks the width that hopping adds,
-    which follows from the second moment. At N = 12 right to 0.05 of the levels for W = 2 t and to 0.02
-    for W = 20 t, and better for more spins.
+    which follows from the second moment. At N = 12 it is right to 0.05 of the levels for W = 2 t
+    and to 0.02 for W = 20 t; with more spins it is better.
     """
     diagonal = H.diagonal()
     variance = diagonal.var()
