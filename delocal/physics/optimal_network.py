@@ -23,7 +23,7 @@ SMALLEST_BOX = 3.0
 Couplings = Callable[[Generator, int], Array]
 COUPLINGS: Mapping[str, Couplings] = {
     "uniform": lambda rng, n: rng.uniform(-1, 1, n),
-    "signs": lambda rng, n: 2.0 * rng.integers(0, 2, n) - 1,
+    "signs": lambda rng, n: np.asarray(rng.choice([-1.0, 1.0], n)),
     "gaussian": lambda rng, n: rng.standard_normal(n),
 }
 """Laws of u_ij / E*, Eq. (19): the magnitude is that of the equation, the law a convention."""

@@ -104,4 +104,4 @@ def _apply(scaled: csr_array, weights: Array, vector: Array, cancelled: CancelTo
     for weight in weights[2:]:
         before, now = now, 2 * (scaled @ now) - before
         total += weight * now
-    return total
+    return np.asarray(total)

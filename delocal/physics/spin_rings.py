@@ -144,8 +144,8 @@ def _distances(N: int) -> Array:
 
 
 def _signs(N: int, rng: Generator) -> Array:
-    lower = np.tril(2.0 * rng.integers(0, 2, (N, N)) - 1, -1)
-    return lower + lower.T
+    lower = np.tril(rng.choice([-1.0, 1.0], (N, N)), -1)
+    return np.asarray(lower + lower.T)
 
 
 @lru_cache(maxsize=8)
@@ -161,7 +161,7 @@ def _basis(N: int) -> tuple[Integers, NDArray[np.int32]]:
 
 
 def _elements(ring: Ring) -> tuple[NDArray[np.int32], Array, Array]:
-    return _matrix_elements(*_basis(len(ring)), ring.e, ring.J, ring.U)  # type: ignore[no-any-return]
+    return _matrix_elements(*_basis(len(ring)), ring.e, ring.J, ring.U)
 
 
 @numba.njit(nogil=True, cache=True)

@@ -25,8 +25,6 @@ from delocal.physics.model import (
 from delocal.physics.parameters import spin_parameters
 from delocal.physics.spin_rings import LARGEST_DENSE, LEVELS_AT_ONCE, draw_ring, mean_ratio
 
-NEEDS = ("alpha", "beta", "W", "t", "V")
-
 
 def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArray[Any]]:
     """Return the number of states at Sz = 0, NaN for odd N; and the exponent of the theory."""
@@ -47,11 +45,12 @@ def replicate(
     N = int(point["N"])
     if N % 2:
         return {"r": np.nan, "r_scaled": np.nan, "status": Status.OUTSIDE_DOMAIN}
+    alpha, beta, W, t, V = (float(point[name]) for name in ("alpha", "beta", "W", "t", "V"))
     ratios = []
     for _ in range(options["realizations"]):
         if cancelled():
             raise Cancelled
-        ring = draw_ring(N, *(float(point[name]) for name in NEEDS), rng)
+        ring = draw_ring(N, alpha, beta, W, t, V, rng)
         ratios.append(mean_ratio(ring, rng, cancelled))
     r = float(np.mean(ratios))
     return {"r": r, "r_scaled": (r - POISSON) / (GOE - POISSON)}
