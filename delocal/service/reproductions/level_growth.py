@@ -15,7 +15,7 @@ from delocal.service.figures import DASHES, PALETTE
 from delocal.service.reproduce import Drawn, Reproduction, Trees
 
 LEVEL = 0.46
-SIZES = {10: (16, 100), 12: (1, 200)}  # realizations in a replica, replicas
+SIZES = {10: (16, 60), 12: (4, 30)}  # realizations in a replica, replicas
 WINDOWS = {
     1.0: [16, 19, 22, 26, 31],
     1.25: [14, 16, 19, 22, 26],
