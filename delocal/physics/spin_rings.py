@@ -140,7 +140,7 @@ def _distances(N: int) -> Array:
     """Return distances between sites of a ring, with 1 in place of 0."""
     sites = np.arange(N)
     apart = np.abs(sites[:, None] - sites)
-    return np.maximum(np.minimum(apart, N - apart), 1).astype(np.float64)
+    return np.asarray(np.maximum(np.minimum(apart, N - apart), 1), dtype=np.float64)
 
 
 def _signs(N: int, rng: Generator) -> Array:

@@ -19,12 +19,12 @@ DENSITIES = {1: [1, 2, 4, 6], 2: [1, 2, 3, 5], 3: [0.9, 1.0, 1.1, 1.2, 1.3]}
 BOXES = {1: {50: 200, 200: 60}, 2: {8: 200, 16: 60}, 3: {8: 200, 12: 30}}
 
 
-def label_of(d: int, L: float) -> str:
+def label_of(d: int, L: int) -> str:
     """Return the name of the sweep of one box."""
-    return f"{d}d-{L:g}"
+    return f"{d}d-{L}"
 
 
-def request_of(d: int, L: float, replicas: int) -> dict[str, Any]:
+def request_of(d: int, L: int, replicas: int) -> dict[str, Any]:
     """Return the sweep of one box over the density of pseudo-spins."""
     return {
         "models": ["optimal-network"],
@@ -65,13 +65,13 @@ def _caption(critical: Estimate) -> str:
     )
 
 
-def _row(d: int, L: float, at: xr.Dataset) -> dict[str, str]:
+def _row(d: int, L: int, at: xr.Dataset) -> dict[str, str]:
     def rounded(name: str) -> str:
         return Estimate(float(at[name]), float(at[f"{name}_stderr"])).rounded
 
     return {
         "d": str(d),
-        "L": f"{L:g}",
+        "L": f"{L}",
         "N2": f"{float(at.N2):g}",
         "r": rounded("r"),
         "pseudo-spins in the cluster": f"{float(at.sites):.0f}",
@@ -80,7 +80,7 @@ def _row(d: int, L: float, at: xr.Dataset) -> dict[str, str]:
     }
 
 
-def _figure(ds: dict[tuple[int, float], xr.Dataset], critical: Estimate) -> go.Figure:
+def _figure(ds: dict[tuple[int, int], xr.Dataset], critical: Estimate) -> go.Figure:
     figure = make_subplots(
         1, len(BOXES), shared_yaxes=True, subplot_titles=[f"d = {d}" for d in BOXES]
     )
@@ -89,7 +89,7 @@ def _figure(ds: dict[tuple[int, float], xr.Dataset], critical: Estimate) -> go.F
             x=here.N2.values,
             y=here.r.values,
             error_y={"array": here.r_stderr.values},
-            name=f"d = {d}, L = {L:g} R2*",
+            name=f"d = {d}, L = {L} R2*",
             mode="lines+markers",
             marker={"color": PALETTE[i], "symbol": i, "size": 8},
             row=1,
