@@ -145,27 +145,34 @@ def test_what_is_too_small_or_too_large_is_refused():
         model.replicate({"d": 3, "N2": 1, "L": 6}, options, stream("cancel", 0), lambda: True)
 
 
-DENSITIES = np.array([1.0, 1.1, 1.2, 1.3])
+def sweep(d, densities, L, replicas):
+    """Return <r> over N2, as `delocal reproduce gutman-fig4` has it."""
+    request = {
+        "models": ["optimal-network"],
+        "axes": {"N2": densities},
+        "fixed": {"d": d, "L": L},
+        "sampling": {"replicas": replicas},
+    }
+    return delocal.run(request)["optimal-network"].to_dataset()
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_the_critical_density_in_three_dimensions():
     """A prototype had 1.16(4); the paper's condition is N2 ~ 1."""
-    small, large = (
-        np.array([ratio_of(L, N2, number)[:2] for N2 in DENSITIES]).T
-        for L, number in ((8.0, 240), (13.0, 60))
-    )
-    falls, grows = (large[0] - small[0])[[0, -1]]
-    errors = np.hypot(small[1], large[1])[[0, -1]]
-    assert falls < -3 * errors[0]
-    assert grows > -2 * errors[1]
-    critical = crossing(DENSITIES, tuple(small), tuple(large))
-    assert 1.08 < critical.value < 1.25
-    assert critical.stderr < 0.04
+    small, large = (sweep(3, [0.9, 1.0, 1.1, 1.2, 1.3], *box) for box in ((8, 600), (12, 90)))
+    change = large.r - small.r
+    error = np.hypot(small.r_stderr, large.r_stderr)
+    assert change.sel(N2=1.0) < -2 * error.sel(N2=1.0)
+    assert change.sel(N2=1.3) > -2 * error.sel(N2=1.3)
+    found = crossing(small.N2, (small.r, small.r_stderr), (large.r, large.r_stderr), degree=1)
+    assert 1.08 < found.value < 1.25
+    assert found.stderr < 0.05
 
 
 @pytest.mark.slow
 def test_two_dimensions_have_no_transition():
-    for N2 in (2.0, 3.0):
-        small, large = (ratio_of(L, N2, 24, d=2) for L in (10.0, 24.0))
-        assert large[0] - small[0] < -2 * np.hypot(small[1], large[1])
+    small, large = (sweep(2, [2, 3], *box) for box in ((8, 200), (16, 60)))
+    error = np.hypot(small.r_stderr, large.r_stderr)
+    assert (large.r - small.r).sel(N2=2) < -3 * error.sel(N2=2)
+    assert ((large.r - small.r) < 2 * error).all()
