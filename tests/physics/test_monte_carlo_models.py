@@ -107,6 +107,8 @@ CHEAP = {
     "scba-bonds": ({"u": 1, "d": 2, "L": 8}, {}),
     "bethe-pool": ({"K": 2, "N": 200}, {}),
     "mott-percolation": ({"d": 2, "box": 8}, {}),
+    "level-statistics": ({"N": 8, "alpha": 1.5, "beta": 1.5, "W": 6}, {"realizations": 4}),
+    "optimal-network": ({"d": 2, "N2": 3, "L": 8}, {"realizations": 4}),
 }
 
 
