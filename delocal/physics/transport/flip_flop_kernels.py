@@ -76,8 +76,10 @@ def alias_table(weights: Array) -> tuple[Array, Ints]:
     ``alias[int(u)]`` otherwise. Walker (1977), built as by Vose (1991).
     """
     n = weights.size
-    threshold = weights * (n / weights.sum())
     alias = np.arange(n).astype(np.int32)
+    if n == 0:
+        return weights, alias
+    threshold = weights * (n / weights.sum())
     order = np.empty(n, np.int32)
     small, large = 0, n  # the two stacks grow towards each other
     for k in range(n):

@@ -13,13 +13,14 @@ from typing import Literal
 
 import numpy as np
 from numpy.random import Generator
+from numpy.typing import NDArray
 from scipy.sparse import coo_array
 from scipy.spatial import cKDTree
 
 from delocal.physics.counting import sphere
 from delocal.physics.disorder import Ensemble, Spins, sample_spins, separation
 from delocal.physics.powers import Array
-from delocal.physics.transport.flip_flop_kernels import Pairs, Signs, alias_table
+from delocal.physics.transport.flip_flop_kernels import Ints, Pairs, Signs, alias_table
 
 MOST_PAIRS = 3e7
 """Of one sample; they take 2 GiB."""
@@ -155,6 +156,8 @@ def draw_sample(
             "box or Rmax"
         )
     sites = _sites(spins, box, positions, rng)
+    if sites.energies.size < 2:
+        raise ValueError(f"a box of {box:g} has no pair of spins; enlarge it")
     found = cKDTree(sites.positions, boxsize=sites.box).query_pairs(
         rule.Rmax, output_type="ndarray"
     )
@@ -163,18 +166,31 @@ def draw_sample(
     r = np.sqrt((apart**2).sum(axis=1))
     V = spins.V * r**-spins.beta * rng.choice([-1.0, 1.0], r.size) * shifts
     t = spins.t * (np.abs(rng.standard_normal(r.size)) if spins.hopping == "gaussian" else 1.0)
-    hop = r >= rule.Rmin
-    if not hop.any():
-        raise ValueError(f"no pair within {rule.Rmax:g} in a box of {box:g}; enlarge the box")
-    start, neighbour, coupling = _interactions(first, second, V, len(sites.energies))
-    first, second, r, V, J, x = (
-        a[hop] for a in (first, second, r, V, t * r**-spins.alpha, apart[:, 0])
-    )
+    J = t * r**-spins.alpha
     window, rate = RULES[rule.name](J, r, rule, spins)
     rate = np.minimum(rate, rule.cap * _block_energy(rule, spins))
-    table = alias_table(rate)
-    pairs = Pairs(first, second, x, window, V, *table, start, neighbour, coupling)
+    interactions = _interactions(first, second, V, sites.energies.size)
+    hops = (r >= rule.Rmin) & _may_resonate(first, second, window, V, sites.energies)
+    first, second, x, window, V, rate = (
+        of_all[hops] for of_all in (first, second, apart[:, 0], window, V, rate)
+    )
+    pairs = Pairs(first, second, x, window, V, *alias_table(rate), *interactions)
     return Sample(pairs, rate, sites.energies, sites.box)
+
+
+def _may_resonate(
+    first: Ints, second: Ints, window: Array, V: Array, energies: Array
+) -> NDArray[np.bool_]:
+    """Whether there are spins of all others with which a pair is in resonance, or may be.
+
+    Its flip-flop changes the energy by e_j - e_i and sum_k (V_jk - V_ik) Sz_k over the others. At
+    strong disorder few pairs have energies so close, and no attempt is spent on the rest.
+    """
+    total = np.bincount(first, np.abs(V), energies.size) + np.bincount(
+        second, np.abs(V), energies.size
+    )
+    others = (total[first] + total[second]) / 2 - np.abs(V)
+    return np.asarray(np.abs(energies[second] - energies[first]) - others < window)
 
 
 def annealed_diffusion(spins: Ensemble, R: float) -> float:

@@ -70,7 +70,7 @@ class Blocks:
 
     @cached_property
     def E_star(self) -> float:
-        """t / R1**alpha."""
+        """T / R1**alpha."""
         return float(scales.optimal_energy(self._model).value)
 
     @cached_property
@@ -237,13 +237,11 @@ def decay_time(overlap: Array, lags: Array) -> Array:
     >>> decay_time(np.exp(-lags / [[1.0], [3.0], [9.0]]), lags).round(12).tolist()
     [1.0, 3.0, nan]
     """
-    overlap = np.concatenate([np.ones((*overlap.shape[:-1], 1)), overlap], axis=-1)
-    lags = np.append(0.0, lags)
-    ln = np.log(np.maximum(overlap, 1e-300))
-    below = ln < -1
-    after = np.argmax(below, axis=-1)[..., np.newaxis]
-    high, low = (np.take_along_axis(ln, k, axis=-1) for k in (np.maximum(after - 1, 0), after))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        share = (high + 1) / (high - low)
-    time = lags[np.maximum(after - 1, 0)] + share * (lags[after] - lags[np.maximum(after - 1, 0)])
-    return np.where(below.any(axis=-1), time[..., 0], np.nan)
+    start = np.ones((*overlap.shape[:-1], 1))
+    ln = np.log(np.maximum(np.concatenate([start, overlap], axis=-1), 1e-300))
+    times = np.append(0.0, lags)
+    after = np.argmax(ln < -1, axis=-1)[..., np.newaxis]  # 0 if it never is
+    before = np.maximum(after - 1, 0)
+    high, low = (np.take_along_axis(ln, k, axis=-1) for k in (before, after))
+    share = (high + 1) / np.where(after > 0, high - low, np.nan)
+    return np.asarray(times[before] + share * (times[after] - times[before]))[..., 0]
