@@ -200,7 +200,7 @@ def test_nothing_moves_without_shifts():
 def test_the_prefactor_in_three_dimensions():
     ds = run({"W": 144}, 24)
     assert ds.F_stderr < 0.35
-    assert abs(ds.F - 11.0) < 0.8
+    assert abs(ds.F - 11.0) < 0.8 + 2 * ds.F_stderr
     assert abs(ds.G - 330) < 40
     assert ds.regime == Regime.within
 
@@ -219,18 +219,18 @@ def test_the_conductivity_is_that_of_the_paper_times_its_prefactor():
 @pytest.mark.parametrize("rule", RULES)
 def test_far_hops_add_what_the_tail_says(rule):
     """Mean over the disorder of 1/N sum of rate x**2 over the pairs in resonance."""
-    spins = Ensemble(d=3, alpha=3, beta=3, T=20, W=40)
+    spins = Ensemble(d=3, alpha=3, beta=3, T=5, W=10)
     near, far = 2.0, 4.0
-    made = Rule(rule, 2.0, 3.0, Rmax=far, Rmin=near)
+    made = Rule(rule, near, 3.0, Rmax=far, Rmin=near)
     found = []
-    for replica in range(10):
-        sample = draw_sample(spins, made, 10.0, stream("tail", replica))
-        pairs = sample.pairs
-        chance = 1 - (1 - pairs.window / spins.W) ** 2
-        found.append((sample.rate * chance * pairs.displacement**2).sum() / sample.energies.size)
+    for replica in range(20):
+        static = draw_sample(spins, made, 10.0, stream("tail", replica), shifts=False)
+        hops = static.rate * static.pairs.displacement**2
+        found.append(hops.sum() / static.energies.size)
     expected = annealed_diffusion(spins, near) - annealed_diffusion(spins, far)
     error = np.std(found, ddof=1) / len(found) ** 0.5
-    # A window w has the chance 2 w/W less (w/W)**2, which is below 1 % here.
+    assert error < 0.02 * expected
+    # A window w has the chance 2 w/W less (w/W)**2, below 1 % of it here.
     assert abs(np.mean(found) - expected) < 4 * error + 0.01 * expected
 
 

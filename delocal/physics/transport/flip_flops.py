@@ -232,7 +232,7 @@ def _sites(spins: Ensemble, box: float, positions: Positions, rng: Generator) ->
     return Spins(points, energies, side * spacing)
 
 
-def _interactions(first: Array, second: Array, V: Array, spins: int) -> tuple[Array, Array, Array]:
+def _interactions(first: Ints, second: Ints, V: Array, spins: int) -> tuple[Ints, Ints, Array]:
     """Return who interacts with whom, row by row; nobody where all V are 0."""
     felt = V != 0
     a, b, V = first[felt], second[felt], V[felt]
