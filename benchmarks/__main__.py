@@ -1,7 +1,11 @@
-"""Run every benchmark: ``python -m benchmarks``."""
+"""Run the benchmarks: ``python -m benchmarks`` all of them, ``python -m benchmarks finder`` some.
+
+Only a run of all writes `results.json`.
+"""
 
 from __future__ import annotations
 
+import argparse
 import sys
 from pathlib import Path
 
@@ -22,21 +26,26 @@ from benchmarks import (
 from benchmarks.report import publish
 from delocal.service.provenance import versions
 
+FILES = (
+    kernel,
+    finder,
+    network,
+    nearly_localized,
+    scba,
+    bond_networks,
+    bethe,
+    hot_cold,
+    sweep,
+    dispatcher,
+    engine,
+    queries,
+)
+BY_NAME = {file.__name__.rpartition(".")[2]: file for file in FILES}
+
 if __name__ == "__main__":
-    files = (
-        kernel,
-        finder,
-        network,
-        nearly_localized,
-        scba,
-        bond_networks,
-        bethe,
-        hot_cold,
-        sweep,
-        dispatcher,
-        engine,
-        queries,
-    )
-    rows = [row for file in files for row in file.rows()]
-    holds = publish(rows, Path(__file__).parent / "results.json", versions())
-    sys.exit(0 if holds else 1)
+    parser = argparse.ArgumentParser(prog="python -m benchmarks")
+    parser.add_argument("only", nargs="*", choices=[*BY_NAME, []], help="run these alone")
+    only = parser.parse_args().only
+    rows = [row for name in only or BY_NAME for row in BY_NAME[name].rows()]
+    path = None if only else Path(__file__).parent / "results.json"
+    sys.exit(0 if publish(rows, path, versions()) else 1)

@@ -39,13 +39,14 @@ class Row:
         }
 
 
-def publish(rows: Sequence[Row], path: Path, versions: dict[str, str]) -> bool:
-    """Print the table, write it as JSON, and return whether every row holds."""
+def publish(rows: Sequence[Row], path: Path | None, versions: dict[str, str]) -> bool:
+    """Print the table, write it as JSON if there is a path, and return whether every row holds."""
     table = Table("name", "value", "bar", "better", "holds", "command")
     for row in rows:
         bar = "" if row.bar is None else f"{row.bar:g}"
         table.add_row(row.name, f"{row.value:.4g}", bar, row.better, str(row.holds), row.command)
     Console(width=160).print(table)
     content = {"versions": versions, "rows": [row.as_dict() for row in rows]}
-    path.write_text(json.dumps(content, indent=1) + "\n")
+    if path is not None:
+        path.write_text(json.dumps(content, indent=1) + "\n")
     return all(row.holds for row in rows)

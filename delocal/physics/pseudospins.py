@@ -156,9 +156,13 @@ def sample_dilute(
     further = 2 * daughters / shared * proposals if siblings else 0.0
     energy = ensemble.pseudospin_energy(R1)
     room = number if not siblings else int(number * (1 + 1.2 * further) + 1000)
-    empty = _empty(room, d)  # here and not in the kernel: numpy uses huge pages
-    fields = _fill(rng, number, *empty, a, R1, box, energy, ensemble.T, further)
-    return PseudoSpins(*fields, box)
+    state = rng.bit_generator.state
+    while True:
+        fields = _empty(room, d)
+        drawn = _fill(rng, number, *fields, a, R1, box, energy, ensemble.T, further)
+        if drawn >= 0:
+            return PseudoSpins(*(field[:drawn] for field in fields), box)
+        room, rng.bit_generator.state = 2 * room, state  # and the same again
 
 
 def _empty(room: int, d: int) -> tuple[Array, Array, Array, Array, Integers]:
@@ -243,8 +247,11 @@ def _fill(
     energy: float,
     T: float,
     further: float,
-) -> tuple[Array, Array, Array, Array, Integers]:
-    """Draw parents, thinned, each followed by its daughters; see `sample_dilute`."""
+) -> int:
+    """Draw parents, thinned, each followed by its daughters; see `sample_dilute`.
+
+    Returns how many, or -1 where there is no room for all.
+    """
     room, d = midpoint.shape
     n, spin = 0, 0
     for _ in range(number):
@@ -254,10 +261,7 @@ def _fill(
         if rng.random() * 2 * T >= 2 * T - abs(apart):
             continue
         if n == room:
-            midpoint, axis, splitting, detuning, spins = _grown(
-                midpoint, axis, splitting, detuning, spins
-            )
-            room = splitting.size
+            return -1
         for k in range(d):
             midpoint[n, k] = rng.random() * box
         _direction(rng, axis[n], s * R1)
@@ -274,10 +278,7 @@ def _fill(
             if abs(e - gap) >= T:
                 continue
             if n == room:
-                midpoint, axis, splitting, detuning, spins = _grown(
-                    midpoint, axis, splitting, detuning, spins
-                )
-                room = splitting.size
+                return -1
             _direction(rng, axis[n], s * R1)
             for k in range(d):
                 at = midpoint[parent, k] + (axis[n, k] - axis[parent, k]) / 2
@@ -285,18 +286,4 @@ def _fill(
             splitting[n], detuning[n] = np.sqrt(gap * gap + 4 * J * J), gap
             spins[n, 0], spins[n, 1] = spins[parent, 0], spin
             n, spin = n + 1, spin + 1
-    return midpoint[:n], axis[:n], splitting[:n], detuning[:n], spins[:n]
-
-
-@numba.njit(nogil=True, cache=True)
-def _grown(
-    midpoint: Array, axis: Array, splitting: Array, detuning: Array, spins: Integers
-) -> tuple[Array, Array, Array, Array, Integers]:
-    """Return the same arrays with twice the room."""
-    n, d = midpoint.shape
-    room = 2 * n + 16
-    larger = np.empty((room, d)), np.empty((room, d)), np.empty(room), np.empty(room)
-    pairs = np.empty((room, 2), np.int64)
-    larger[0][:n], larger[1][:n] = midpoint, axis
-    larger[2][:n], larger[3][:n], pairs[:n] = splitting, detuning, spins
-    return larger[0], larger[1], larger[2], larger[3], pairs
+    return n

@@ -11,7 +11,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 
 from delocal.physics import resonance_kernels as kernels
-from delocal.physics.resonance_kernels import Floats, Grid, Pairing
+from delocal.physics.resonance_kernels import Grid, Pairing
 
 Coupling = Literal["fixed", "uniform", "gaussian"]
 
@@ -77,9 +77,8 @@ class Quanta:
         return 1 / self.energy if self.energy > 0 else 0.0
 
     @classmethod
-    def of(cls, box: float, energies: Floats) -> Quanta:
-        """Return the grid for a box and some energies."""
-        lowest, highest = extremes(energies, "energies")
+    def of(cls, box: float, lowest: float, highest: float) -> Quanta:
+        """Return the grid for a box and energies between two."""
         quantum = (highest - lowest) / (2.0**31 - 2)
         usable = 1e-300 < quantum < math.inf  # else every pair is a candidate
         return cls(box / 2.0**32, lowest, quantum if usable else 0.0)
@@ -233,11 +232,3 @@ def law_of(coupling: str) -> int:
     if coupling not in LAWS:
         raise ValueError(f"no coupling {coupling!r}; known: {', '.join(LAWS)}")
     return LAWS[coupling]
-
-
-def extremes(values: Floats, name: str) -> tuple[float, float]:
-    """Return the least and the largest value; ValueError unless all are finite."""
-    lowest, highest = (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
-    if not (math.isfinite(lowest) and math.isfinite(highest)):
-        raise ValueError(f"{name} must be finite")
-    return lowest, highest

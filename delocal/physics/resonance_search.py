@@ -25,6 +25,8 @@ GROUP = 2**15
 """Small systems are searched together up to this many spins, which stay in the cache."""
 BATCH = 2**17
 """Spins handled between two looks at `cancelled`."""
+APART = 2**5
+"""Numbers of 32 bits in two cache lines, which some processors fetch together."""
 BLOCKS = 2**21
 """Blocks of candidates tested between two looks at `cancelled`."""
 BUFFER = 2**17
@@ -81,6 +83,21 @@ class Work:
             kernel(*arguments, *limits)
 
         self.map(run, _batches(0, size, batch or BATCH))
+
+    def extremes(self, values: Floats, name: str) -> tuple[float, float]:
+        """Return the least and the largest value; ValueError unless all are finite."""
+        if values.size == 0:
+            return 0.0, 0.0
+        parts = np.array_split(values.ravel(), min(self.threads, values.size))
+        lowest = float(np.min(self.map(np.min, parts)))
+        highest = float(np.max(self.map(np.max, parts)))
+        if not (math.isfinite(lowest) and math.isfinite(highest)):
+            raise ValueError(f"{name} must be finite")
+        return lowest, highest
+
+    def counters(self, size: int) -> Ints:
+        """Return a row of numbers, yet to be set, for each thread; none shares a cache line."""
+        return np.empty((self.threads, size + APART), np.int32)[:, :size]
 
     def parts(self, kernel: Callable[..., None], size: int, *arguments: Any, own: Ints) -> None:
         """Run a kernel on range(size), each thread on one part of it with its row of `own`."""
@@ -154,7 +171,8 @@ class Search:
         buckets = min(MOST_BUCKETS, 1 + self.size // BUCKET) if arrays.in_buckets else 1
         shift = max(0, math.ceil(math.log2(keys / buckets)))
         grid, buckets = grid._replace(shift=shift), ((keys - 1) >> shift) + 1
-        counts = np.zeros((self.work.threads, buckets + 1), np.int32)
+        counts = self.work.counters(buckets + 1)
+        counts[:] = 0
         spins = (self.size, grid, arrays.rows, arrays.unsorted_keys)
         self.work.parts(kernels.count_buckets, *spins, own=counts)
         kernels.accumulate(counts)
@@ -214,7 +232,7 @@ class Search:
         threads, total = self.work.threads, sum(map(len, firsts))
         if total >= 2**31:
             raise ValueError(f"{total} resonant pairs are more than 2**31; lower t or raise rmin")
-        counts = np.empty((threads, self.size + 1), np.int32)  # in huge pages, unlike zeros
+        counts = self.work.counters(self.size + 1)
         i, j = np.empty(total, np.int32), np.empty(total, np.int32)
 
         def count(part: int) -> None:
@@ -244,7 +262,10 @@ def search_systems(
     levels: Sequence[Level],
     work: Work,
 ) -> tuple[NDArray[np.int64], Ints, Ints]:
-    """Return the pairs of systems of shape (S, N, d), in groups that fit into the cache."""
+    """Return the pairs of systems of shape (S, N, d), in groups that fit into the cache.
+
+    ``work`` has been entered.
+    """
     systems, spins = energies.shape
     size = max(1, GROUP // spins)
     groups = [slice(begin, begin + size) for begin in range(0, systems, size)]
@@ -260,10 +281,9 @@ def search_systems(
             results.append(one.run(levels, arrays))
         return results
 
-    with work:
-        if together:
-            return search(groups)[0]
-        found = [one for part in work.map(search, _shares(groups, work.threads)) for one in part]
+    if together:
+        return search(groups)[0]
+    found = [one for part in work.map(search, _shares(groups, work.threads)) for one in part]
     numbers, i, j = zip(*found, strict=True)
     sizes = np.concatenate([np.diff(offsets) for offsets in numbers])
     return np.append(0, np.cumsum(sizes)), np.concatenate(i), np.concatenate(j)

@@ -24,7 +24,6 @@ from delocal.physics.resonance_plan import (
     Quanta,
     Shell,
     check_plan,
-    extremes,
     law_of,
     make_plan,
     plan_levels,
@@ -210,14 +209,15 @@ def _resonant_pairs(
     """Return the pairs of systems of shape (S, N, d), in groups that fit into the cache."""
     systems, spins = _sizes(positions, energies)
     check_plan(plan, positions.shape[-1], shell)
-    lowest, highest = extremes(positions, "positions")
-    if lowest < 0 or highest > shell.box:
-        positions = np.mod(positions, shell.box)
-    quanta = Quanta.of(shell.box, energies)
-    if spins < 2 or systems == 0 or shell.t == 0:
-        return np.zeros(systems + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32)
-    levels = make_plan(spins, positions.shape[-1], shell, quanta) if plan is None else plan
-    return search_systems(positions, energies, keys, shell, quanta, levels, work)
+    with work:
+        lowest, highest = work.extremes(positions, "positions")
+        if lowest < 0 or highest > shell.box:
+            positions = np.mod(positions, shell.box)
+        quanta = Quanta.of(shell.box, *work.extremes(energies, "energies"))
+        if spins < 2 or systems == 0 or shell.t == 0:
+            return np.zeros(systems + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.int32)
+        levels = make_plan(spins, positions.shape[-1], shell, quanta) if plan is None else plan
+        return search_systems(positions, energies, keys, shell, quanta, levels, work)
 
 
 def _shell(

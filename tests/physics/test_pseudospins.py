@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import ks_2samp, kstest
 
-from delocal.physics import counting
+from delocal.physics import counting, pseudospins
 from delocal.physics.disorder import (
     Ensemble,
     Spins,
@@ -160,6 +160,24 @@ def test_the_same_key_gives_the_same_bytes(sampler):
 def test_sizes_must_fit_into_the_box():
     with pytest.raises(ValueError, match="half the box"):
         sample_dilute(CASES["d=2"][0], 10.0, 39.0, stream("", 0))
+
+
+@pytest.mark.parametrize("sampler", [sample_dilute, with_siblings])
+def test_too_little_room_changes_nothing(sampler, monkeypatch):
+    """The room is a guess, which is doubled, and the same drawn again, where it was too small."""
+    p, R1, box = CASES["d=2"]
+    guessed = sampler(p, R1, box, stream("room", 0))
+    fresh, rooms = pseudospins._empty, []
+
+    def cramped(room, d):
+        rooms.append(room)
+        return fresh(room if len(rooms) > 1 else len(guessed) - 1, d)
+
+    monkeypatch.setattr(pseudospins, "_empty", cramped)
+    again = sampler(p, R1, box, stream("room", 0))
+    assert len(rooms) == 2
+    for field in ("midpoint", "axis", "splitting", "detuning", "spins"):
+        np.testing.assert_array_equal(getattr(again, field), getattr(guessed, field))
 
 
 def test_an_empty_box_is_no_failure():
