@@ -21,6 +21,7 @@ from benchmarks import (
     network,
     queries,
     scba,
+    spectral_diffusion,
     sweep,
 )
 from benchmarks.report import publish
@@ -35,6 +36,7 @@ FILES = (
     bond_networks,
     bethe,
     hot_cold,
+    spectral_diffusion,
     sweep,
     dispatcher,
     engine,

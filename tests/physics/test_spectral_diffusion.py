@@ -282,3 +282,84 @@ def test_a_run_is_cancelled_between_segments():
     looks = iter([False, False, True])
     with pytest.raises(Cancelled):
         run_course(sample, Drive(0.1), 1.0, 300, 0, stream("cancel", 1), lambda: next(looks))
+
+
+@pytest.mark.slow
+def test_the_linear_force_is_small_enough():
+    """At X = 0.8/R0 a sample conducts too little, at 0.4 by less than 2 %, at 0.2 not at all."""
+    strong, _ = static_ratio(0.8, 3000, 16)
+    middle, error = static_ratio(0.4, 12_000, 16)
+    weak, weak_error = static_ratio(0.2, 24_000, 32)
+    assert error < 0.003
+    assert weak_error < 0.003
+    assert abs(middle - 1) < 0.02 + 2 * error
+    assert abs(weak - 1) < 4 * weak_error
+    assert strong < middle
+
+
+@pytest.mark.slow
+def test_the_prefactor_in_three_dimensions_at_length():
+    ds = run({"W": 144}, 200)
+    assert ds.F_stderr < 0.12
+    assert abs(ds.F - 11.0) < 0.8
+    assert abs(ds.G - 330) < 15
+
+
+@pytest.mark.slow
+def test_the_tail_stands_for_the_hops_beyond():
+    ds = run({"W": 144, "box": 5}, 100, {"Rmax": [1.3, 1.6, 2.0, 2.4]})
+    assert (ds.F_stderr < 0.3).all()
+    assert abs(ds.F / ds.F.mean() - 1).max() < 0.1
+
+
+def exponent(W, values, errors):
+    """The exponent of W and its error, by weighted least squares of the logarithms."""
+    fit, covariance = np.polyfit(
+        np.log(W), np.log(values), 1, w=np.array(values) / np.array(errors), cov="unscaled"
+    )
+    return fit[0], covariance[0, 0] ** 0.5
+
+
+def over_disorder(cap, replicas=(200, 120, 60, 24), W=(72, 144, 288, 576), **options):
+    """The exponents of D and of 1/tau with their errors, `cap` a function of W."""
+    found = [run({"W": w, "cap": cap(w)}, n, **options) for w, n in zip(W, replicas, strict=True)]
+    D, dD, tau, dtau = (
+        [float(ds[name]) for ds in found] for name in ("D", "D_stderr", "tau", "tau_stderr")
+    )
+    slope, error = exponent(W, tau, dtau)
+    return exponent(W, D, dD), (-slope, error)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "cap", [lambda W: 3.0, lambda W: 3.0 * W / 144], ids=["of blocks", "absolute"]
+)
+def test_exponents_of_disorder_in_three_dimensions(cap):
+    """-4/3 and -2 in theory. A cap that is an absolute energy is no less natural."""
+    (of_D, error), (of_rate, rate_error) = over_disorder(cap)
+    assert error < 0.02
+    assert rate_error < 0.05
+    assert abs(of_D + 1.29) < 0.10
+    assert abs(of_rate + 2.0) < 0.12 + rate_error
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("c", "F"), [(1.5, 2.46), (2, 4.48), (3, 9.3)])
+def test_in_two_dimensions_the_prefactor_is_one_of_the_convention(c, F):
+    """With hops of R0 = R1/c and more, F depends on c and not on the number M = (W/c)**2."""
+    fixed = {"d": 2, "c": c, "Rmin": 1, "box": 5}
+    few, many = (
+        run({**fixed, "W": W}, n, positions="lattice") for W, n in ((4 * c, 60), (6.3 * c, 30))
+    )
+    assert abs(few.F - F) < 0.05 * F + 3 * few.F_stderr
+    assert abs(many.F - few.F) < 0.05 * F + 3 * np.hypot(few.F_stderr, many.F_stderr)
+    assert few.regime == many.regime == Regime.convention
+
+
+@pytest.mark.slow
+def test_a_cold_strip_conducts_as_its_twin():
+    """The equivalent system at infinite temperature is an estimate, of 20 to 30 %."""
+    twin = run({"W": 144, "T": 4.0}, 60)
+    cold = run({"W": 144, "T": 4.0}, 60, temperature="direct")
+    assert cold.kappa_stderr < 0.1 * cold.kappa
+    assert abs(cold.kappa / twin.kappa - 1) < 0.35
