@@ -198,7 +198,7 @@ def test_nothing_moves_without_shifts():
 
 
 def test_the_prefactor_in_three_dimensions():
-    ds = run({"W": 144}, 24)
+    ds = run({"W": 144}, 32)
     assert ds.F_stderr < 0.35
     assert abs(ds.F - 11.0) < 0.8 + 2 * ds.F_stderr
     assert abs(ds.G - 330) < 40

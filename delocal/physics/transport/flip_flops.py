@@ -169,12 +169,13 @@ def draw_sample(
     J = t * r**-spins.alpha
     window, rate = RULES[rule.name](J, r, rule, spins)
     rate = np.minimum(rate, rule.cap * _block_energy(rule, spins))
-    interactions = _interactions(first, second, V, sites.energies.size)
+    start, neighbour, coupling = _interactions(first, second, V, sites.energies.size)
     hops = (r >= rule.Rmin) & _may_resonate(first, second, window, V, sites.energies)
     first, second, x, window, V, rate = (
         of_all[hops] for of_all in (first, second, apart[:, 0], window, V, rate)
     )
-    pairs = Pairs(first, second, x, window, V, *alias_table(rate), *interactions)
+    threshold, alias = alias_table(rate)
+    pairs = Pairs(first, second, x, window, V, threshold, alias, start, neighbour, coupling)
     return Sample(pairs, rate, sites.energies, sites.box)
 
 
