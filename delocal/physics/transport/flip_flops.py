@@ -7,6 +7,7 @@ a cut: both are explicit here, and what they change is a systematic error of all
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
@@ -14,7 +15,7 @@ from typing import Literal
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import NDArray
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 from scipy.spatial import cKDTree
 
 from delocal.physics.counting import sphere
@@ -116,8 +117,8 @@ class Sample:
     def fields(self, spin: Signs) -> Array:
         """Return the energy of each Sz = spin/2 in the field of the others, shape (N,)."""
         start, neighbour, coupling = self.pairs[-3:]
-        shifts = np.add.reduceat(np.append(coupling * spin[neighbour] / 2, 0.0), start[:-1])
-        return np.asarray(self.energies + np.where(np.diff(start) > 0, shifts, 0.0))
+        interaction = csr_array((coupling, neighbour, start), shape=(spin.size, spin.size))
+        return np.asarray(self.energies + interaction @ (spin / 2))
 
 
 def draw_sample(
@@ -138,7 +139,7 @@ def draw_sample(
     rule
         How pairs hop. They interact up to the same distance ``rule.Rmax``, with random signs.
     box
-        At least ``2 rule.Rmax``. A lattice of the spacing rho**(-1/d) makes it a multiple of that.
+        At least ``2 rule.Rmax``. A lattice makes it the next multiple of its spacing rho**(-1/d).
     shifts
         Without them flips do not change the energies of other spins: a control.
 
@@ -147,6 +148,29 @@ def draw_sample(
     ValueError
         If the box is too small for its pairs, or holds too many or none of them.
     """
+    _check_size(spins, rule, box)
+    sites = _sites(spins, box, positions, rng)
+    if sites.energies.size < 2:
+        raise ValueError(f"a box of {box:g} has no pair of spins; enlarge it")
+    tree = cKDTree(sites.positions, boxsize=sites.box)
+    first, second = tree.query_pairs(rule.Rmax, output_type="ndarray").astype(np.int32).T
+    apart = separation(sites.positions[first], sites.positions[second], sites.box)
+    r = np.sqrt((apart**2).sum(axis=1))
+    V = spins.V * r**-spins.beta * rng.choice([-1.0, 1.0], r.size) * shifts
+    t = spins.t * (np.abs(rng.standard_normal(r.size)) if spins.hopping == "gaussian" else 1.0)
+    window, rate = RULES[rule.name](t * r**-spins.alpha, r, rule, spins)
+    start, neighbour, coupling = _interactions(first, second, V, sites.energies.size)
+    hops = (r >= rule.Rmin) & _may_resonate(first, second, window, V, sites.energies)
+    first, second, x, window, V, rate = (
+        of_all[hops] for of_all in (first, second, apart[:, 0], window, V, rate)
+    )
+    rate = np.minimum(rate, rule.cap * _block_energy(rule, spins))
+    threshold, alias = alias_table(rate)
+    pairs = Pairs(first, second, x, window, V, threshold, alias, start, neighbour, coupling)
+    return Sample(pairs, rate, sites.energies, sites.box)
+
+
+def _check_size(spins: Ensemble, rule: Rule, box: float) -> None:
     if not box >= 2 * rule.Rmax:
         raise ValueError(f"a box of {box:g} is smaller than 2 Rmax = {2 * rule.Rmax:g}; enlarge it")
     expected = spins.rho**2 * (box * rule.Rmax) ** spins.d * sphere(spins.d) / (2 * spins.d)
@@ -155,28 +179,6 @@ def draw_sample(
             f"{expected:.2g} pairs are more than {MOST_PAIRS:.0e}; take a larger c, or a smaller "
             "box or Rmax"
         )
-    sites = _sites(spins, box, positions, rng)
-    if sites.energies.size < 2:
-        raise ValueError(f"a box of {box:g} has no pair of spins; enlarge it")
-    found = cKDTree(sites.positions, boxsize=sites.box).query_pairs(
-        rule.Rmax, output_type="ndarray"
-    )
-    first, second = found.astype(np.int32).T
-    apart = separation(sites.positions[first], sites.positions[second], sites.box)
-    r = np.sqrt((apart**2).sum(axis=1))
-    V = spins.V * r**-spins.beta * rng.choice([-1.0, 1.0], r.size) * shifts
-    t = spins.t * (np.abs(rng.standard_normal(r.size)) if spins.hopping == "gaussian" else 1.0)
-    J = t * r**-spins.alpha
-    window, rate = RULES[rule.name](J, r, rule, spins)
-    rate = np.minimum(rate, rule.cap * _block_energy(rule, spins))
-    start, neighbour, coupling = _interactions(first, second, V, sites.energies.size)
-    hops = (r >= rule.Rmin) & _may_resonate(first, second, window, V, sites.energies)
-    first, second, x, window, V, rate = (
-        of_all[hops] for of_all in (first, second, apart[:, 0], window, V, rate)
-    )
-    threshold, alias = alias_table(rate)
-    pairs = Pairs(first, second, x, window, V, threshold, alias, start, neighbour, coupling)
-    return Sample(pairs, rate, sites.energies, sites.box)
 
 
 def _may_resonate(
@@ -226,8 +228,8 @@ def _block_energy(rule: Rule, spins: Ensemble) -> float:
 def _sites(spins: Ensemble, box: float, positions: Positions, rng: Generator) -> Spins:
     if positions == "random":
         return sample_spins(spins, box, rng, poisson=False)
-    side = max(round(box * spins.rho ** (1 / spins.d)), 1)
     spacing = spins.rho ** (-1 / spins.d)
+    side = max(math.ceil(box / spacing - 1e-9), 1)
     points = spacing * np.indices((side,) * spins.d).reshape(spins.d, -1).T
     energies = rng.uniform(-spins.W / 2, spins.W / 2, len(points))
     return Spins(points, energies, side * spacing)
