@@ -254,7 +254,11 @@ model = Model(
             "resonant: window and rate J = t/r**alpha; wide: window E0 at least; golden-rule: "
             "window E0, rate J**2/E0; assisted: close pairs as slow as Eq. (32)",
         ),
-        Option("positions", ("random", "lattice"), "of the spins that take part"),
+        Option(
+            "positions",
+            ("random", "lattice"),
+            "of the spins that take part, with T those of its band",
+        ),
         Option("hopping", ("fixed", "gaussian"), "law of abs(t_ij)"),
         Option("shifts", ("on", "off"), "off: flips leave all other energies as they are"),
         Option(
