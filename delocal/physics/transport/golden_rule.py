@@ -299,8 +299,8 @@ def moments(s: ArrayLike, lowest: ArrayLike) -> Array:
 
     Examples
     --------
-    >>> moments(0.0, 1e-9)[2].round(9) / (np.pi**2 / 6).round(9)  # spins: both signs of E give twice
-    np.float64(1.0)
+    >>> float((moments(0.0, 1e-9)[2] / (np.pi**2 / 6)).round(12))  # twice this with both signs
+    1.0
     """
     s, lowest = np.broadcast_arrays(np.asarray(s, dtype=np.float64), lowest)
     nodes, weights = leggauss(40)
