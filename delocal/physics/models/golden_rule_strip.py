@@ -31,6 +31,7 @@ from delocal.physics.transport.golden_rule import (
     conserving,
     find_hops,
     moments,
+    number_of_states,
     occupation_variance,
     sample_states,
     sample_strip,
@@ -126,7 +127,7 @@ def _sample(
     """Return the excitations up to `hottest` T in a box of `box` r12(T)."""
     box, hottest = point["box"] * T**rule.growth, point["hottest"] * T
     spins = channel.splits_with is None
-    expected = box**rule.d * (2 * hottest if spins else _states(rule, hottest))
+    expected = box**rule.d * (2 * hottest if spins else number_of_states(rule, hottest))
     if expected > MOST_NODES:
         raise ValueError(
             f"T/E* = {T:.3g} and a box of {point['box']:g} r12 hold {expected:.2g} excitations, "
@@ -145,3 +146,77 @@ def _local(channel: Assisted, p: SpinModel[LogArray], ratio: Array) -> dict[str,
     if channel.splits_with is None:  # both signs of energy
         found = np.stack([2 * found[0], 0 * found[1], 2 * found[2]])
     return {f"L{pq}_local": value for pq, value in zip(("11", "12", "22"), found, strict=True)}
+
+
+def _estimate(name: str, long_name: str, comment: str = "") -> Variable:
+    return Variable(name, long_name, comment=comment, estimated=True)
+
+
+PER_UNIT = "in units of kappa_unit and its powers of T; hops up to rmax"
+GATE = f"a network at {AGREEMENT:g} or above is not converged and enters no mean"
+
+model = Model(
+    name="golden-rule-strip",
+    version="1",
+    kind="monte-carlo",
+    title="Thermal conductivity assisted by optimal networks, end to end at one temperature",
+    reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
+    parameters=(
+        *spin_parameters(*NEEDS),
+        Parameter.positive("rmax", "reach of the hops simulated, in r12(E)", "r12", 3.0),
+        Parameter.positive("box", "edge of the box in r12 at E = T", "r12", 12.0),
+        Parameter.positive("hottest", "largest energy over T", "1", 6.0),
+    ),
+    variables=(
+        STATUS,
+        Variable(
+            "kappa",
+            "thermal conductivity of the channel",
+            "energy length**(2-d)",
+            f"{PAPER}, (S-A.9), (36), (60)",
+            comment="(L22 - L12**2/L11) kappa_unit, longer hops added; its exponents come out by "
+            "construction; for alpha != beta and for pseudo2-spins E*, the density of states and the "
+            "choice of excitations are not tested",
+            derived=True,
+        ),
+        Variable("kappa_unit", "kappa with prefactor 1", "energy length**(2-d)"),
+        Variable("prefactor", "kappa over its unit", derived=True),
+        Variable(
+            "C",
+            "kappa over its unit and over the integral over energies",
+            comment="the universal number, if diffusion is local and energies have no ends",
+            derived=True,
+        ),
+        Variable(
+            "C_energy",
+            "L22 over its local limit with C = 1",
+            comment="the universal number C(d, 2 range, box): the ends of energies matter little",
+            derived=True,
+        ),
+        Variable(
+            "drag",
+            "share of L22 that conservation of number takes away",
+            comment="L12**2/(L11 L22)",
+            derived=True,
+        ),
+        Variable("factor", "integral over energies, see golden-rule-network"),
+        Variable("tail", "what longer hops add to C"),
+        Variable("T_over_E_star", "temperature over the energy of the optimal network"),
+        _estimate("L11", "number carried by a force on number", PER_UNIT),
+        _estimate("L12", "number carried by a force on energy", PER_UNIT),
+        _estimate("L22", "energy carried by a force on energy", PER_UNIT),
+        *(
+            Variable(f"L{pq}_local", f"L{pq} in the limit of local diffusion with C = 1")
+            for pq in ("11", "12", "22")
+        ),
+        _estimate("density", "excitations per volume r12(E*)**d"),
+        _estimate("flux_error", "relative difference of L from current and from power", GATE),
+        _estimate("imbalance", "relative difference of the currents through two planes", GATE),
+    ),
+    evaluate=evaluate,
+    options=(Option("channel", tuple(OPTIONS), "which excitations carry the heat"),),
+    replicate=replicate,
+    derive=derive,
+    target="kappa",
+    seconds_per_cell=2.0,
+)

@@ -32,7 +32,7 @@ from delocal.physics.powers import Array
 
 AGREEMENT = 1e-5
 """`flux_error` and `imbalance` at and above which a network does not count as solved."""
-TOLERANCE = 1e-8
+TOLERANCE = 1e-10
 """Of conjugate gradients, see `conjugate_gradients`: L is then exact to 1e-10 or better."""
 MAX_STEPS = 20_000
 FEW = 1000

@@ -166,14 +166,19 @@ def sample_strip(d: int, low: float, high: float, box: float, rng: Generator) ->
     return Nodes(box * rng.random((number, d)), rng.uniform(low, high, number), box)
 
 
-def sample_states(rule: Rule, high: float, box: float, rng: Generator) -> Nodes:
-    """Return pseudo-spins: a Poisson process of the density of states E**(-d growth), 1 < E < high.
+def number_of_states(rule: Rule, high: float) -> float:
+    """Return int_1^high dE E**(-d growth), the number of pseudo-spins per volume r12(E*)**d.
 
     For pseudo-spins growth is 1/alpha, Gutman et al. (2016), above Eq. (34).
     """
     power = 1 - rule.d * rule.growth
-    states = math.log(high) if power == 0 else (high**power - 1) / power
-    number = int(rng.poisson(states * box**rule.d))
+    return math.log(high) if power == 0 else (high**power - 1) / power
+
+
+def sample_states(rule: Rule, high: float, box: float, rng: Generator) -> Nodes:
+    """Return pseudo-spins: a Poisson process of their density of states for 1 < E < high."""
+    number = int(rng.poisson(number_of_states(rule, high) * box**rule.d))
+    power = 1 - rule.d * rule.growth
     u = rng.random(number)
     energies = high**u if power == 0 else (1 + u * (high**power - 1)) ** (1 / power)
     return Nodes(box * rng.random((number, rule.d)), energies, box)
