@@ -78,7 +78,7 @@ def test_both_solvers_agree_and_both_forms():
 @pytest.mark.parametrize("solver", SOLVERS)
 def test_parts_that_are_not_connected_conduct_in_parallel(solver):
     rates = stream("parts", 0).exponential(size=7)
-    hops, along, box, charges = ring(rates)
+    hops, along, box, _ = ring(rates)
     twice = Hops(
         *(np.concatenate([v, v + 8]) for v in (hops.start, hops.end)),
         *(np.concatenate([v, v]) for v in (hops.step, hops.rate)),
@@ -105,7 +105,7 @@ def test_heat_without_number_does_not_depend_on_the_zero_of_energy():
     hops, along, box, charges = network()
 
     def conserving(shift):
-        (L11, L12), (_, L22) = respond(hops, along, box, charges + [[0], [shift]]).energy
+        (L11, L12), (_, L22) = respond(hops, along, box, charges + np.array([[0], [shift]])).energy
         return L22 - L12**2 / L11
 
     assert conserving(0.0) == pytest.approx(conserving(5.0), rel=1e-8)

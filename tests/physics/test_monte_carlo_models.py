@@ -107,6 +107,8 @@ CHEAP = {
     "scba-bonds": ({"u": 1, "d": 2, "L": 8}, {}),
     "bethe-pool": ({"K": 2, "N": 200}, {}),
     "mott-percolation": ({"d": 2, "box": 8}, {}),
+    "golden-rule-network": (SPINS | {"nodes": 500, "rmax": 1.5}, {}),
+    "golden-rule-strip": (SPINS | {"W": 2, "t": 1.5, "V": 1.5, "rmax": 1, "box": 4}, {}),
 }
 
 

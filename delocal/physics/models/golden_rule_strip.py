@@ -175,8 +175,8 @@ model = Model(
             "energy length**(2-d)",
             f"{PAPER}, (S-A.9), (36), (60)",
             comment="(L22 - L12**2/L11) kappa_unit, longer hops added; its exponents come out by "
-            "construction; for alpha != beta and for pseudo2-spins E*, the density of states and the "
-            "choice of excitations are not tested",
+            "construction; for alpha != beta and for pseudo2-spins nothing but the scaling is "
+            "tested: not E*, nor the density of states, nor which excitations matter",
             derived=True,
         ),
         Variable("kappa_unit", "kappa with prefactor 1", "energy length**(2-d)"),

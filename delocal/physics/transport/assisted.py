@@ -1,9 +1,9 @@
 """Channels of transport assisted by a network, and their conductivities with prefactors.
 
-`conductivity` has them with prefactor 1. Here kappa = unit * `thermal_factor` * C: the factor is the
-integral over energies, C the universal number of the resistor network. E*, R1(T), R2(T) and
-densities of states remain estimates, Eqs. (8), (21), (24), (50), (54), with prefactor 1: if the true
-E* is lam times that, kappa changes by lam**`energy_power`.
+`conductivity` has them with prefactor 1. Here kappa = unit * `thermal_factor` * C: the factor is
+the integral over energies, C the universal number of the resistor network. E*, R1(T), R2(T) and
+densities of states remain estimates with prefactor 1, Eqs. (8), (21), (24), (50), (54): if the
+true E* is lam times that, kappa changes by lam**`energy_power`.
 """
 
 from __future__ import annotations

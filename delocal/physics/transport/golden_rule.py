@@ -103,7 +103,7 @@ class Rule:
 
     @property
     def steepness(self) -> float:
-        """s of density of states times D ~ E**-s: (d + 2 range - 2) growth."""
+        """S of density of states times D ~ E**-s: (d + 2 range - 2) growth."""
         return (self.d + 2 * self.range - 2) * self.growth
 
     @property
@@ -126,7 +126,7 @@ class Rule:
         if excess <= 0:
             return math.inf
         sphere = 2 * math.pi ** (self.d / 2) / math.gamma(self.d / 2)
-        return sphere / self.d * self.kernel.area / 2 * self.rmax**-excess / excess
+        return float(sphere / self.d * self.kernel.area / 2 * self.rmax**-excess / excess)
 
 
 @dataclass(frozen=True)
