@@ -337,6 +337,7 @@ CHECKS = {
     "spins": {**STRIP, "T": 0.3},
     "pseudo-spins": {**STRIP, "T": 0.2, "box": 12},
     "pseudo-spins, alpha > beta": {**STRIP, "beta": 2.5, "T": 0.2, "box": 12},
+    "pseudo2-spins": {**STRIP, "alpha": 6, "beta": 3.5, "t": 1.5, "V": 1.5, "T": 0.4, "box": 12},
 }
 
 
