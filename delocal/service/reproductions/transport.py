@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+from typing import Any
+
 import plotly.graph_objects as go
 import xarray as xr
 from plotly.subplots import make_subplots
@@ -12,7 +15,7 @@ from delocal.service.reproduce import Drawn, Reproduction, Trees
 
 MODEL = "golden-rule-network"
 COLD = {"alpha": 3, "beta": 3, "W": 1.0, "t": 0.02, "V": 0.02, "rho": 1.0}
-TEMPERATURES = {"geomspace": [1e-5, 1e-2, 4]}
+TEMPERATURES = {"geomspace": [1e-5, 1e-2, 3]}
 ESTIMATED = {
     "kappa_opt": "optimal network, (23)",
     "kappa_ps": "pseudo-spins, (36)",
@@ -20,35 +23,59 @@ ESTIMATED = {
     "kappa_sd": "spectral diffusion, (77)",
 }
 MEASURED = ("kappa_ps", "kappa_s")
-NUMBERS = {
-    "network": ("C", {"rmax": 3.0}, "box"),
-    "far": ("C", {"rmax": 4.0}, "box"),
-    "gaussian": ("C", {"rmax": 3.0}, "gaussian"),
+
+
+@dataclass(frozen=True)
+class Network:
+    """Where a universal number is measured."""
+
+    d: tuple[int, ...]
+    rmax: float = 3.0
+    kernel: str = "box"
+    nodes: int = 4000
+    temperatures: Any = field(default_factory=lambda: [1e-4])
+    replicas: int = 16
+
+    @property
+    def request(self) -> dict[str, Any]:
+        """The sweep that it is measured by."""
+        return {
+            "models": [MODEL],
+            "axes": {"d": list(self.d), "T": self.temperatures},
+            "fixed": {**COLD, "rmax": self.rmax, "nodes": self.nodes},
+            "options": {MODEL: {"kernel": self.kernel}},
+            "sampling": {"replicas": self.replicas},
+        }
+
+    def rows(self, ds: xr.Dataset) -> list[dict[str, str]]:
+        """Return C by dimension, as it is printed."""
+        return [
+            {
+                "number": f"C({d}, 6, {self.kernel})",
+                "hops up to": f"{self.rmax:g} r12",
+                "simulated": _with_error(*_mean(ds.sel(d=d), "C_s_inside")),
+                "tail": f"{ds.tail_s.sel(d=d).item():.3f}",
+                "C": _with_error(*_mean(ds.sel(d=d), "C_s")),
+            }
+            for d in self.d
+        ]
+
+
+NETWORKS = {
+    "network": Network((2, 3), temperatures=TEMPERATURES),
+    "far": Network((3,), rmax=4.0, nodes=6000),
+    "gaussian": Network((2,), kernel="gaussian"),
 }
 
 
 def draw(trees: Trees) -> Drawn:
     """Draw kappa(T) at (2,3,3) and (3,3,3), and tabulate the universal numbers."""
     estimates = trees["estimates"]["scaling"].to_dataset().load()
-    networks = {label: trees[label][MODEL].to_dataset().load() for label in NUMBERS}
+    networks = {label: trees[label][MODEL].to_dataset().load() for label in NETWORKS}
     strip = trees["strip"]["golden-rule-strip"].to_dataset().load()
-    rows = [row for label, ds in networks.items() for row in _numbers(label, ds)]
+    rows = [row for label, ds in networks.items() for row in NETWORKS[label].rows(ds)]
     rows += [_end_to_end(strip)]
     return Drawn(_caption(networks["network"], strip), _figure(estimates, networks), tuple(rows))
-
-
-def _numbers(label: str, ds: xr.Dataset) -> list[dict[str, str]]:
-    name, fixed, kernel = NUMBERS[label]
-    return [
-        {
-            "number": f"{name}({d}, 6, {kernel})",
-            "hops up to": f"{fixed['rmax']:g} r12",
-            "simulated": _with_error(*_mean(ds.sel(d=d), "C_s_inside")),
-            "tail": f"{ds.tail_s.sel(d=d).item():.3f}",
-            "C": _with_error(*_mean(ds.sel(d=d), "C_s")),
-        }
-        for d in ds.d.values
-    ]
 
 
 def _end_to_end(ds: xr.Dataset) -> dict[str, str]:
@@ -132,18 +159,6 @@ def _figure(estimates: xr.Dataset, networks: dict[str, xr.Dataset]) -> go.Figure
     )
 
 
-def _network(label: str) -> dict[str, object]:
-    _, fixed, kernel = NUMBERS[label]
-    many = label == "network"
-    return {
-        "models": [MODEL],
-        "axes": {"d": [2, 3], "T": TEMPERATURES if many else [1e-4]},
-        "fixed": {**COLD, **fixed, "nodes": 6000},
-        "options": {MODEL: {"kernel": kernel}},
-        "sampling": {"replicas": 8 if many else 16},
-    }
-
-
 reproductions = (
     Reproduction(
         name="transport",
@@ -155,7 +170,7 @@ reproductions = (
                 "axes": {"d": [2, 3], "T": {"geomspace": [1e-5, 1e-2, 31]}},
                 "fixed": COLD,
             },
-            **{label: _network(label) for label in NUMBERS},
+            **{label: network.request for label, network in NETWORKS.items()},
             "strip": {
                 "models": ["golden-rule-strip"],
                 "fixed": {"d": 2, "alpha": 3, "beta": 3, "W": 0.8, "t": 1, "V": 1, "T": 0.16},
