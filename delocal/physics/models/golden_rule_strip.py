@@ -64,7 +64,7 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
             "T_over_E_star": ratio,
             "kappa_unit": LogArray(channel.unit(p).ln + absent).value,
             "factor": thermal_factor(channel, p),
-            "tail": tail,
+            "tail_C": tail,
             **_local(channel, p, ratio),
         }
 
@@ -110,13 +110,13 @@ def replicate(
 def derive(point: Mapping[str, float], known: Arrays) -> dict[str, NDArray[Any]]:
     """Return kappa at zero current of number, with longer hops added to every coefficient."""
     names = ("L11", "L12", "L22")
-    L = np.stack([known[name] + known["tail"] * known[f"{name}_local"] for name in names])
+    L = np.stack([known[name] + known["tail_C"] * known[f"{name}_local"] for name in names])
     kappa = conserving(L)
     return {
         "kappa": known["kappa_unit"] * kappa,
         "prefactor": kappa,
         "C": kappa / known["factor"],
-        "C_energy": known["L22"] / known["L22_local"] + known["tail"],
+        "C_energy": known["L22"] / known["L22_local"] + known["tail_C"],
         "drag": L[1] ** 2 / (L[0] * L[2]),
     }
 
@@ -200,7 +200,7 @@ model = Model(
             derived=True,
         ),
         Variable("factor", "integral over energies, see golden-rule-network"),
-        Variable("tail", "what longer hops add to C"),
+        Variable("tail_C", "what longer hops add to C"),
         Variable("T_over_E_star", "temperature over the energy of the optimal network"),
         _estimate("L11", "number carried by a force on number", PER_UNIT),
         _estimate("L12", "number carried by a force on energy", PER_UNIT),

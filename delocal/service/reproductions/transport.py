@@ -84,7 +84,7 @@ def _end_to_end(ds: xr.Dataset) -> dict[str, str]:
         f"{ds.T_over_E_star.item():.3g} E*, pseudo-spins",
         "hops up to": "3 r12",
         "simulated": "",
-        "tail": f"{ds.tail.item():.3f}",
+        "tail": f"{ds.tail_C.item():.3f}",
         "C": _with_error(ds.C_energy.item(), ds.C_energy_stderr.item()),
     }
 
