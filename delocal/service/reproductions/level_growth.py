@@ -11,7 +11,8 @@ import xarray as xr
 from delocal.physics.level_flow import crosses, growth_exponent
 from delocal.physics.levels import GOE, POISSON
 from delocal.physics.thresholds import Estimate
-from delocal.service.figures import DASHES, PALETTE
+from delocal.service.figures import PALETTE
+from delocal.service.figures.style import DASHES
 from delocal.service.reproduce import Drawn, Reproduction, Trees
 
 LEVEL = 0.46

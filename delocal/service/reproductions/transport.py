@@ -9,8 +9,8 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.subplots import make_subplots
 
-from delocal.service.analysis import fit_exponent
 from delocal.service.figures import PALETTE
+from delocal.service.fits import fit
 from delocal.service.reproduce import Drawn, Reproduction, Trees
 
 MODEL = "golden-rule-network"
@@ -101,7 +101,8 @@ def _with_error(value: float, error: float) -> str:
 
 def _caption(ds: xr.Dataset, strip: xr.Dataset) -> str:
     two, three = (_with_error(*_mean(ds.sel(d=d), "C_s")) for d in (2, 3))
-    fit = fit_exponent(ds.sel(d=2), "kappa_s", "T")
+    law = fit(ds.sel(d=2), "kappa_s", "T")
+    exponent = _with_error(law.exponent.item(), law.exponent_stderr.item())
     factors = [float(ds.prefactor_s.sel(d=d).mean()) for d in (2, 3)]
     return (
         "kappa(T) at alpha = beta = 3 in d = 2 and 3, for t = V = 0.02 W and rho = 1. Lines: the "
@@ -111,8 +112,7 @@ def _caption(ds: xr.Dataset, strip: xr.Dataset) -> str:
         "of replicas. Systematic errors are larger: a Gaussian factor of energies in place of the "
         "box has C 1.5 times as large in d = 2; E* itself is an estimate, and kappa_s goes as its "
         "factor to the power 1 (d = 2) and 1/3 (d = 3). By construction: every exponent (a fit "
-        f"gives T^{fit.exponent:.2f} +- {fit.stderr:.2f} for kappa_s in d = 2, where "
-        f"{fit.exact:g} was put in), and T^(4/3) in d = 3, which is dimensional analysis. Tested: "
+        f"gives T^({exponent}) for kappa_s in d = 2, where {law.exact.item():g} was put in), and T^(4/3) in d = 3, which is dimensional analysis. Tested: "
         "that one number C serves all energies and both channels, by networks of all excitations "
         "at one temperature (last row). There pseudo-spins conserve their number, which takes "
         f"{100 * strip.drag.item():.0f} % of the flow of heat away at T = "
