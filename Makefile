@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format openapi bench slow gallery docs serve clean
+.PHONY: demo test lint format bench slow gallery images openapi docs serve clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -58,6 +58,9 @@ slow: $(VENV)/.ready-dev $(VENV)/.ready-browser $(VENV)/s3/bin/moto_server  ## t
 
 gallery: $(VENV)/.ready $(VENV)/.ready-browser  ## every figure and table of the papers, and their page
 	$(BIN)/delocal reproduce all --png -o docs/gallery
+
+images: $(VENV)/.ready-dev $(VENV)/.ready-browser  ## the pictures of the page in the documentation
+	PAGE_IMAGES=docs/images $(BIN)/python -m pytest -q tests/page/test_pictures.py
 
 docs: $(VENV)/.ready-docs  ## the documentation, in docs/_build/html
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html

@@ -7,9 +7,8 @@ from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
-from fastapi.responses import RedirectResponse
 
-from delocal.api import docs_page, errors, tracing
+from delocal.api import docs_page, errors, page, tracing
 from delocal.api.policy import Routes
 from delocal.api.request_log import RequestLog
 from delocal.api.routes import data, figures, fits, keys, models, shared, sweeps
@@ -62,11 +61,7 @@ def create_app(service: Service, *, local: bool = True) -> FastAPI:
         app.include_router(resource.router, prefix="/v1")
     app.include_router(operations.router)
     docs_page.install(app)
-
-    @app.get("/", include_in_schema=False)
-    def home() -> RedirectResponse:
-        return RedirectResponse("/docs")
-
+    page.install(app)
     _add_guards(app, service, local)
     if service.settings.traces:
         tracing.install(app)

@@ -69,7 +69,7 @@ def problem(
 def answer(error: DelocalError) -> Response:
     """Return the answer that an error of the service is."""
     status, title = STATUS[type(error)]
-    problems = error.problems if isinstance(error, RequestError) else None
+    problems = error.problems if isinstance(error, RequestError | SelectionError) else None
     response = problem(status, title, str(error), problems)
     if isinstance(error, NoKey):
         response.headers["WWW-Authenticate"] = "Bearer"

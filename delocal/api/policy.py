@@ -42,11 +42,13 @@ ADMIN = Rule(Scope.ADMIN)
 
 POLICY: dict[str, Rule] = {
     "GET /": EVERYBODY,
+    "GET /web/{path:path}": Rule(None, cost=0.02),
     "GET /docs": EVERYBODY,
     "GET /openapi.json": EVERYBODY,
     "GET /healthz": EVERYBODY,
     "GET /readyz": EVERYBODY,
     "GET /metrics": READ,
+    "GET /v1/examples": READ,
     "GET /v1/models": READ,
     "GET /v1/models/{name}": READ,
     "GET /v1/figures/phase-diagram": READ,

@@ -145,7 +145,8 @@ def flow(
     field = along / bonds.L
     a, b = bonds.node[bonds.start], bonds.node[bonds.end]
     nodes = int(bonds.node[-1]) + 1
-    matrix, source = _equations(a, b, g, g * field, nodes)
+    matrix = laplacian(a, b, g, nodes)[1:, 1:]
+    source = inflow(a, b, g * field, nodes)[1:]
     potential = np.append(0.0, solver(matrix, source, cancelled))
     current = g * (field + potential[a] - potential[b])
     through = np.bincount(bonds.plane[along], current[along], bonds.L)
@@ -155,13 +156,22 @@ def flow(
     return Flow(mean * float(bonds.L) ** (2 - bonds.d), balance)
 
 
-def _equations(a: Integers, b: Integers, g: Array, driven: Array, nodes: int) -> tuple[Any, Array]:
-    """Return matrix and source of all nodes but node 0: what flows out of a node is 0."""
+def laplacian(a: Integers, b: Integers, g: Array, nodes: int) -> Any:
+    """Return the matrix that turns the potentials of all nodes into what flows out of each.
+
+    Parameters
+    ----------
+    a, b, g
+        Node at either end of each bond, and its conductance.
+    """
     rows, columns = np.concatenate([a, b, a, b]), np.concatenate([a, b, b, a])
     entries = np.concatenate([g, g, -g, -g])
-    matrix = coo_array((entries, (rows, columns)), shape=(nodes, nodes)).tocsr()
-    source = np.subtract(np.bincount(b, driven, nodes), np.bincount(a, driven, nodes))
-    return matrix[1:, 1:], source[1:]
+    return coo_array((entries, (rows, columns)), shape=(nodes, nodes)).tocsr()
+
+
+def inflow(a: Integers, b: Integers, current: Array, nodes: int) -> Array:
+    """Return what currents from a to b bring into each node."""
+    return np.subtract(np.bincount(b, current, nodes), np.bincount(a, current, nodes))
 
 
 def direct(matrix: Any, source: Array, cancelled: CancelToken = never) -> Array:
@@ -199,12 +209,15 @@ def conjugate_gradients(
     precondition: Callable[[Array], Array],
     cancelled: CancelToken = never,
     tolerance: float = TOLERANCE,
+    max_steps: int = MAX_STEPS,
 ) -> Array:
     """Return x with ``matrix x = source``, for a positive definite matrix.
 
+    Or a semidefinite one, if the source is none that it cannot reach.
+
     It stops where ``r.z <= tolerance**2 x.source`` for the residual r and z = precondition(r):
     both sides are powers, that of the error, if the preconditioner is good, and that dissipated.
-    After `MAX_STEPS` it returns what it has: the currents tell.
+    After `max_steps` it returns what it has: the currents tell.
 
     Raises
     ------
@@ -214,7 +227,7 @@ def conjugate_gradients(
     x, r = np.zeros_like(source), source.copy()
     z = precondition(r)
     direction, rz = z, _dot(r, z)
-    for _ in range(MAX_STEPS):
+    for _ in range(max_steps):
         if rz <= tolerance**2 * _dot(x, source):
             break
         if cancelled():

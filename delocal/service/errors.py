@@ -50,7 +50,11 @@ class RequestError(DelocalError):
 
 
 class SelectionError(DelocalError):
-    """A selection that names what the dataset does not have."""
+    """A selection that names what the dataset does not have, or that lacks what `problems` say."""
+
+    def __init__(self, message: str, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(message)
+        self.problems = list(problems)
 
 
 class TooLarge(DelocalError):

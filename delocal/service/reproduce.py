@@ -82,6 +82,14 @@ def one_reproduction(name: str) -> Reproduction:
     return known[name]
 
 
+def describe_examples() -> list[dict[str, Any]]:
+    """Return what can be made again, with the requests of its sweeps by label."""
+    return [
+        {"name": r.name, "title": r.title, "source": r.source, "requests": dict(r.requests)}
+        for r in load_reproductions().values()
+    ]
+
+
 def reproduce(
     name: str,
     output: Path,

@@ -188,8 +188,18 @@ def _summarize_cell(
         return
     arrays["status"][place] = Status.DONE if reached else Status.NOT_CONVERGED
     replicas = {name: values[:used][good] for name, values in here.items()}
-    for name, (mean, error) in cell.estimates(replicas).items():
+    found = cell.estimates(replicas)
+    for name, (mean, error) in found.items():
         arrays[name][place], arrays[f"{name}_stderr"][place] = mean, error
+    if cell.model.target:
+        seconds = np.nansum(here["core_seconds"][:used])
+        arrays["seconds_per_percent"][place] = _per_percent(seconds, *found[cell.model.target])
+
+
+def _per_percent(seconds: float, mean: Array, error: Array) -> float:
+    """Return the time that an error of one percent takes, if errors fall as one over its root."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return float(seconds * (100 * error / mean) ** 2)
 
 
 def mean_and_error(values: NDArray[np.float64]) -> tuple[NDArray[Any], NDArray[Any]]:

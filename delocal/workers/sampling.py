@@ -16,6 +16,14 @@ TARGET_REACHED = Variable.flag(
 CORE_SECONDS = Variable(
     "core_seconds", "time of one core spent", "s", reproducible=False, comment="not reproducible"
 )
+SECONDS_PER_PERCENT = Variable(
+    "seconds_per_percent",
+    "time of one core that an error of one percent takes",
+    "s",
+    reproducible=False,
+    comment="seconds of the replicas in the mean, times (100 stderr / mean)**2 of the model's "
+    "target; not reproducible",
+)
 
 
 @dataclass(frozen=True)
@@ -59,7 +67,8 @@ def summary_of(model: Model) -> Model:
         variables.append(variable)
         if variable.estimated or variable.derived:
             variables.append(stderr_of(variable))
-    return replace(model, variables=(*variables, N_REPLICAS, TARGET_REACHED, CORE_SECONDS))
+    counted = (N_REPLICAS, TARGET_REACHED, CORE_SECONDS, SECONDS_PER_PERCENT)
+    return replace(model, variables=(*variables, *counted))
 
 
 def stderr_of(variable: Variable) -> Variable:

@@ -95,6 +95,12 @@ def test_a_mistake_is_a_problem_with_advice(rest, url, query, status, advice):
     assert advice in response.json()["detail"]
 
 
+def test_axes_that_a_figure_leaves_open_are_named(rest, url):
+    [error] = ask(rest, f"{url}/kappa", 422).json()["errors"]
+    assert error["field"] == "sel.W"
+    assert error["message"].startswith("add sel=W=VALUE")
+
+
 def test_too_many_values_are_413(rest, url, monkeypatch):
     monkeypatch.setattr("delocal.service.figures.offers.MAX_VALUES", 20)
     assert "at most 20" in ask(rest, f"{url}/heatmap", 413).json()["detail"]

@@ -11,11 +11,13 @@ from tests.api.conftest import ELSEWHERE, client_of
 EVERYBODY = None
 MATRIX = {
     "GET /": EVERYBODY,
+    "GET /web/{path:path}": EVERYBODY,
     "GET /docs": EVERYBODY,
     "GET /openapi.json": EVERYBODY,
     "GET /healthz": EVERYBODY,
     "GET /readyz": EVERYBODY,
     "GET /metrics": "sweeps:read",
+    "GET /v1/examples": "sweeps:read",
     "GET /v1/models": "sweeps:read",
     "GET /v1/models/{name}": "sweeps:read",
     "GET /v1/figures/phase-diagram": "sweeps:read",

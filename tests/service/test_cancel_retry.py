@@ -88,7 +88,7 @@ def contents(store):
         (name, str(v)): ds[v].values.tobytes()
         for name, ds in read.items()
         for v in ds
-        if v != "core_seconds"
+        if "seconds" not in v
     }
 
 

@@ -112,7 +112,7 @@ class Clinic:
         """Every byte is as before, but for the time that replicas took."""
         after = self.contents()
         for name, content in self.files.items():
-            if "core_seconds" not in name and name.startswith("data.zarr"):
+            if "seconds" not in name and name.startswith("data.zarr"):
                 assert after[name] == content, name
 
     def assert_healed(self):

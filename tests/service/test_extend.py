@@ -75,7 +75,7 @@ def contents(store):
         for name in ("noise", "noise_replicas", "square")
         for ds in [store.open_model(name).load()]
         for v in ds
-        if v != "core_seconds"
+        if "seconds" not in v
     }
 
 

@@ -129,6 +129,8 @@ def test_a_service_killed_halfway_finishes_after_a_restart_to_the_same_bytes(ref
     assert {path: path.stat().st_mtime_ns for path in kept} == kept  # nothing computed twice
 
 
+COSTS = ["core_seconds", "seconds_per_percent"]
+
 MONTE_CARLO = {
     "models": ["network", "scaling"],
     "axes": {"T": [1.0, 0.1], "alpha": [3, 3.5]},
@@ -139,11 +141,11 @@ MONTE_CARLO = {
 
 
 def test_a_monte_carlo_sweep_on_a_cluster_gives_the_bytes_of_a_local_run(tmp_path):
-    local = arrays(delocal.run(MONTE_CARLO)["network"].to_dataset().drop_vars("core_seconds"))
+    local = arrays(delocal.run(MONTE_CARLO)["network"].to_dataset().drop_vars(COSTS))
     settings = Settings(data=tmp_path, cluster=ClusterSettings(kind="local", workers=2))
     with serving(settings) as (url, _), Client(url) as client:
         sweep = client.submit(MONTE_CARLO).wait()
         tree = sweep.open()
         assert set(tree.children) == {"network", "network_replicas", "scaling"}
-        assert arrays(tree["network"].to_dataset().drop_vars("core_seconds")) == local
+        assert arrays(tree["network"].to_dataset().drop_vars(COSTS)) == local
         assert sweep.status()["cells"]["total"] == 8

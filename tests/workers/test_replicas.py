@@ -81,6 +81,8 @@ def test_the_summary_is_the_mean_of_the_stored_replicas_and_its_error(noise, tmp
     assert (ds.n_replicas == 8).all()
     assert (ds.status == Status.DONE).all()
     assert (ds.core_seconds > 0).all()
+    spent = ds.core_seconds * (100 * ds.x_stderr / ds.x) ** 2
+    np.testing.assert_allclose(ds.seconds_per_percent, spent)
     assert "replicas" in raw.attrs["title"]
 
 

@@ -1,4 +1,4 @@
-"""/v1/models: what can be swept."""
+"""/v1/models and /v1/examples: what can be swept, and what papers swept."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from delocal.api.plain import plain_json
 from delocal.api.routes.data import EXAMPLE as DATA_EXAMPLE
 from delocal.api.routes.deps import CurrentService
 from delocal.service.evaluation import EvaluationRequest
+from delocal.service.reproduce import describe_examples
 from delocal.service.results import to_plain
 from delocal.service.sweeps import describe_models
 from delocal.service.sweeps import one_model as describe_one
@@ -64,3 +65,9 @@ def evaluate(name: str, content: Content, service: CurrentService) -> Response:
     found = service.evaluations.evaluate(name, EvaluationRequest.parse(content))
     failures = {"failures": found.failures} if found.failures else {}
     return plain_json(to_plain(found.dataset) | failures)
+
+
+@router.get("/examples", summary="Requests for the sweeps that figures of the papers need")
+def list_examples() -> list[dict[str, Any]]:
+    """For each figure or table, `requests` by label: each can be submitted as it is."""
+    return describe_examples()

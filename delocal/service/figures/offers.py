@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import xarray as xr
 
-from delocal.service.errors import SelectionError
+from delocal.service.errors import Problem, SelectionError
 from delocal.service.figures.choices import Choices
 from delocal.service.figures.style import number
 from delocal.service.results import choose, refuse_too_many
@@ -113,15 +113,16 @@ def too_many_axes(
 ) -> SelectionError:
     """Return the error that says which `sel` a figure still needs."""
     left = coordinates(offer, choices)
-    needed = []
+    needed = {}
     for name in (coordinate_of(left, dim) for dim in dims):
         values = left[name].values
         shown = ", ".join(number(value) for value in values[:MOST_VALUES_NAMED].tolist())
         more = ", ..." if values.size > MOST_VALUES_NAMED else ""
-        needed.append(f"sel={name}=VALUE with one of {shown}{more}")
+        needed[name] = f"sel={name}=VALUE with one of {shown}{more}"
     return SelectionError(
         f"{variable} of {offer.model} has more axes than this figure; "
-        f"add {' and '.join(needed)}{advice}"
+        f"add {' and '.join(needed.values())}{advice}",
+        [Problem(f"sel.{name}", f"add {text}") for name, text in needed.items()],
     )
 
 
