@@ -21,6 +21,7 @@ from delocal.physics.model import (
     Variable,
 )
 from delocal.physics.network_models import NEEDS, size_exponents
+from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import RANGES, SCALED_BY, SpinModel, spin_model, spin_parameters
 from delocal.physics.powers import LogArray
 from delocal.physics.transport.assisted import (
@@ -223,6 +224,7 @@ model = Model(
     kind="monte-carlo",
     title="Thermal conductivity assisted by optimal networks, with prefactors",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
+    papers=(GUTMAN,),
     parameters=(
         *spin_parameters(*NEEDS),
         Parameter.positive("rmax", "reach of the hops simulated, in r12", "r12", 3.0),

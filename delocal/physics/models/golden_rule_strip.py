@@ -20,6 +20,7 @@ from delocal.physics.model import (
     Variable,
 )
 from delocal.physics.network_models import NEEDS
+from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import SpinModel, spin_model, spin_parameters
 from delocal.physics.powers import Array, LogArray
 from delocal.physics.transport.assisted import CHANNELS, Assisted, exists, thermal_factor
@@ -161,6 +162,7 @@ model = Model(
     kind="monte-carlo",
     title="Thermal conductivity assisted by optimal networks, end to end at one temperature",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
+    papers=(GUTMAN,),
     parameters=(
         *spin_parameters(*NEEDS),
         Parameter.positive("rmax", "reach of the hops simulated, in r12(E)", "r12", 3.0),

@@ -22,6 +22,7 @@ from delocal.physics.model import (
     Status,
     Variable,
 )
+from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import spin_parameters
 from delocal.physics.spin_rings import LARGEST_DENSE, LEVELS_AT_ONCE, draw_ring, mean_ratio
 
@@ -62,6 +63,7 @@ model = Model(
     kind="monte-carlo",
     title="Level statistics of the power-law spin model on a ring",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016), Sec. VIII",
+    papers=(GUTMAN,),
     parameters=(
         Parameter("N", "number of spins, even: Sz = 0", "1", 8, 16, integer=True),
         *spin_parameters("alpha", "beta", "W"),

@@ -35,6 +35,7 @@ from delocal.physics.optimal_network import (
     banded_matrix,
     draw_network,
 )
+from delocal.physics.papers import GUTMAN
 
 PAPER = "Gutman et al. (2016)"
 MOST_SITES = 6000
@@ -100,6 +101,7 @@ model = Model(
     kind="monte-carlo",
     title="The network of pseudo-spins as a random banded matrix",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016), Fig. 4",
+    papers=(GUTMAN,),
     parameters=(
         Parameter("d", "dimension", "1", 1, 3, integer=True),
         Parameter.positive("N2", "pseudo-spins in a volume R2***d: density of the network", "1"),

@@ -23,6 +23,7 @@ from delocal.physics.model import (
     Status,
     Variable,
 )
+from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import RANGES, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region
 from delocal.physics.transport.flip_flop_kernels import Drive
@@ -185,6 +186,7 @@ model = Model(
     kind="monte-carlo",
     title="Energy transport by spectral diffusion in the power-law spin model",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016), Sec. IX",
+    papers=(GUTMAN,),
     parameters=(
         *(replace(p, optional=p.name == "T") for p in spin_parameters(*SPINS, "T")),
         _number("c", "R1 over the size R0 of a block", "1", 2.6),
