@@ -22,6 +22,7 @@ from benchmarks import (
     network,
     queries,
     scba,
+    spectral_diffusion,
     sweep,
 )
 from benchmarks.report import publish
@@ -36,6 +37,7 @@ FILES = (
     bond_networks,
     bethe,
     hot_cold,
+    spectral_diffusion,
     sweep,
     dispatcher,
     engine,

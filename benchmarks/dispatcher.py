@@ -42,7 +42,7 @@ def rows(
     few = _dispatch(small, dispatched, Idle())
     many = _dispatch(large, dispatched, Idle())
     with _cluster(SLOTS) as (scheduler, executor):
-        _dispatch(small, 200, executor)
+        _dispatch(small, min(200, dask), executor)
         before = scheduler.memory_info().rss
         through = _dispatch(small, dask, executor)
         growth = (scheduler.memory_info().rss - before) / 2**20

@@ -8,22 +8,35 @@ True
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import TYPE_CHECKING, Any
 
-from delocal.physics.models import load_models
+from delocal.physics.models import load_models, register
 
 if TYPE_CHECKING:
     from delocal.api.client import Client, connect
     from delocal.service.request import SweepRequest
     from delocal.service.run import open_sweep, run
+    from delocal.service.sweep_grid import Sweep
     from delocal.workers.dataset import evaluate
 
-__all__ = ["Client", "SweepRequest", "connect", "evaluate", "models", "open_sweep", "run"]
+__all__ = [
+    "Client",
+    "Sweep",
+    "SweepRequest",
+    "connect",
+    "evaluate",
+    "models",
+    "open_sweep",
+    "register",
+    "run",
+]
 
 # Each name is imported when it is first used: the physics needs numpy, scipy and numba alone.
 _HOMES = {
     "Client": "delocal.api.client",
     "connect": "delocal.api.client",
+    "Sweep": "delocal.service.sweep_grid",
     "SweepRequest": "delocal.service.request",
     "open_sweep": "delocal.service.run",
     "run": "delocal.service.run",
@@ -46,3 +59,7 @@ def __getattr__(name: str) -> Any:
         raise ModuleNotFoundError(
             f"delocal.{name} needs {error.name}: pip install 'delocal[{extra}]'", name=error.name
         ) from error
+
+
+if importlib.util.find_spec("xarray") is not None:  # else there is no dataset to ask
+    importlib.import_module("delocal.service.accessor")  # registers ds.delocal

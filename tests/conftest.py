@@ -144,6 +144,14 @@ def place(request, tmp_path):
     return request.getfixturevalue("prefix")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def cache_of_the_tests(tmp_path_factory):
+    """Keep what clients keep away from the cache of whoever runs the tests."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def logging_as_before():
     """Put logging back: a command of a service configures it for the whole process."""

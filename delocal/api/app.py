@@ -11,7 +11,7 @@ from fastapi.middleware.cors import CORSMiddleware
 from delocal.api import docs_page, errors, page, tracing
 from delocal.api.policy import Routes
 from delocal.api.request_log import RequestLog
-from delocal.api.routes import data, figures, keys, models, shared, sweeps
+from delocal.api.routes import data, figures, fits, keys, models, shared, sweeps
 from delocal.api.routes import service as operations
 from delocal.api.schemas import ProblemDetail
 from delocal.api.security import Authenticator, Guard
@@ -57,7 +57,7 @@ def create_app(service: Service, *, local: bool = True) -> FastAPI:
     )
     app.state.service = service
     errors.install(app)
-    for resource in (sweeps, data, figures, shared, models, keys):
+    for resource in (sweeps, data, figures, fits, shared, models, keys):
         app.include_router(resource.router, prefix="/v1")
     app.include_router(operations.router)
     docs_page.install(app)

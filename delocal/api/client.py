@@ -2,54 +2,29 @@
 
 from __future__ import annotations
 
-import json
-import time
-import uuid
-from collections.abc import Callable, Mapping
-from pathlib import Path
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 import httpx2
 import xarray as xr
 
-from delocal.service.errors import (
-    Conflict,
-    DelocalError,
-    NoKey,
-    NoRoom,
-    NotAllowed,
-    NotFound,
-    NotReady,
-    Problem,
-    QuotaUsedUp,
-    RequestError,
-    SelectionError,
-    TooLarge,
-    TooManyRequests,
-)
-from delocal.service.export import export
-from delocal.service.request import SweepRequest
-from delocal.service.states import SweepState
-from delocal.workers.zarr_format import chunk_names
+from delocal.api.http_calls import PATIENCE_SECONDS, TIMEOUT_SECONDS, Connection, error_of
+from delocal.api.remote_sweep import RemoteSweep
+from delocal.api.response_cache import ResponseCache
+from delocal.service.request import Request, SweepRequest
+from delocal.service.results import from_plain
 
-ERRORS: dict[int, type[DelocalError]] = {
-    401: NoKey,
-    403: NotAllowed,
-    404: NotFound,
-    409: Conflict,
-    413: TooLarge,
-    422: SelectionError,
-    429: QuotaUsedUp,
-    503: NotReady,
-    507: NoRoom,
-}
-POLL_SECONDS = 0.1
-PATIENCE_SECONDS = 60.0  # how long a request that came too soon is tried again
+PAGE = 1000  # sweeps that one answer holds at most
 
 
 def connect(
-    url: str = "http://127.0.0.1:8000", *, key: str | None = None, timeout: float = 30.0
+    url: str = "http://127.0.0.1:8000",
+    key: str | None = None,
+    *,
+    timeout: float = TIMEOUT_SECONDS,
+    patience: float = PATIENCE_SECONDS,
+    cache: ResponseCache | None = None,
 ) -> Client:
     """Return a client of the service at `url`.
 
@@ -62,45 +37,76 @@ def connect(
         none.
     timeout
         Seconds that an answer may take.
+    patience
+        Seconds for which a call is tried again that nobody answered, that came too soon, or that
+        a proxy answered whose service is away. What would do harm if it were done twice is tried
+        again only where it cannot have been done. 0 tries once.
+    cache
+        Keeps chunks and documents that the service gave an ETag; in the cache folder of the user
+        if it is None. ``ResponseCache(limit=0)`` keeps nothing.
 
     Raises
     ------
     ConnectionError
         Nobody answers there.
     """
-    client = Client(url, key=key, timeout=timeout)
-    client.get("/healthz")
+    client = Client(url, key, timeout=timeout, patience=patience, cache=cache)
+    client.check()
     return client
 
 
 class Client:
-    """A service somewhere else; every method is one or a few REST calls."""
+    """A service somewhere else; every method is one or a few REST calls.
 
-    def __init__(self, url: str, *, key: str | None = None, timeout: float = 30.0) -> None:
-        self.url = url.rstrip("/")
-        self.headers = {"Authorization": f"Bearer {key}"} if key else {}
-        self._http = httpx2.Client(base_url=self.url, timeout=timeout, headers=self.headers)
+    It may be used by many threads, and pickled, with its key.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str | None = None,
+        *,
+        timeout: float = TIMEOUT_SECONDS,
+        patience: float = PATIENCE_SECONDS,
+        cache: ResponseCache | None = None,
+    ) -> None:
+        self.cache = ResponseCache() if cache is None else cache
+        self._key = key
+        self._connection = Connection(url, key, timeout, patience, self.cache)
+        self.url, self.headers = self._connection.url, self._connection.headers
 
     def __repr__(self) -> str:
         return f"Client({self.url!r})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        limits = (self._connection.timeout, self._connection.patience)
+        return _unpickled, (self.url, self._key, *limits, self.cache)
+
+    def check(self) -> None:
+        """ConnectionError, at once, if no service answers."""
+        self._answer("GET", "/healthz", patience=0)
 
     def models(self) -> list[dict[str, Any]]:
         """Return the models that the service can run, with their parameters."""
         found: list[dict[str, Any]] = self.get("/v1/models")
         return found
 
-    def estimate(self, request: SweepRequest | Mapping[str, Any]) -> dict[str, Any]:
+    def estimate(self, request: Request) -> dict[str, Any]:
         """Return what a sweep would cost: cells, blocks, bytes, core-seconds."""
         cost: dict[str, Any] = self._post("/v1/sweeps?dry_run=true", request)
         return cost
 
-    def submit(self, request: SweepRequest | Mapping[str, Any]) -> RemoteSweep:
-        """Submit a sweep; an identical one that exists is found again."""
+    def submit(self, request: Request) -> RemoteSweep:
+        """Submit a sweep; an identical one that exists is found again.
+
+        Parameters
+        ----------
+        request
+            A `SweepRequest`, the same as plain content, or the path of a JSON or YAML file.
+        """
         return RemoteSweep(self, self._post("/v1/sweeps", request)["id"])
 
-    def run(
-        self, request: SweepRequest | Mapping[str, Any], timeout: float = 3600.0
-    ) -> xr.DataTree:
+    def run(self, request: Request, timeout: float = 3600.0) -> xr.DataTree:
         """Submit a sweep, wait for it, and open its datasets."""
         return self.submit(request).wait(timeout).open()
 
@@ -110,18 +116,78 @@ class Client:
         sweep.status()
         return sweep
 
-    def sweeps(self) -> list[dict[str, Any]]:
-        """Return the newest hundred sweeps."""
-        found: list[dict[str, Any]] = self.get("/v1/sweeps")["sweeps"]
-        return found
+    def sweeps(self, *, limit: int = 100, **filters: Any) -> list[dict[str, Any]]:
+        """Return the status of sweeps, the newest first.
+
+        Parameters
+        ----------
+        limit
+            Sweeps at most.
+        **filters
+            What they must meet, as ``GET /v1/sweeps`` takes it: `model`, `tag`, `state`, `text`,
+            `since`, `until`, `deleted`, or a parameter, such as ``T="1e-6:1e-4"``. Lists for
+            several; None and an empty list ask for nothing.
+        """
+        asked = {name: value for name, value in filters.items() if value not in (None, [], False)}
+        query = urlencode({**asked, "limit": min(limit, PAGE)}, doseq=True)
+        found: list[dict[str, Any]] = []
+        path: str | None = f"/v1/sweeps?{query}"
+        while path and len(found) < limit:
+            page = self.get(path)
+            found += page["sweeps"]
+            path = page["next"] and "/v1/" + page["next"].partition("/v1/")[2]
+        return found[:limit]
+
+    def evaluate(
+        self,
+        model: str,
+        /,
+        *,
+        options: Mapping[str, Any] | None = None,
+        variables: Sequence[str] | None = None,
+        **parameters: Any,
+    ) -> xr.Dataset:
+        """Return a model that is not Monte Carlo at a few points, evaluated by the service at once.
+
+        Parameters
+        ----------
+        options
+            Of the model.
+        variables
+            Those wanted, beside the status; all if it is None.
+        **parameters
+            Numbers, or axes as in a request for a sweep: a list, ``{"like": "alpha"}``,
+            ``{"geomspace": [1e-6, 1e-2, 41]}``.
+
+        Raises
+        ------
+        RequestError, SelectionError
+            A name or value that is not allowed.
+        TooLarge
+            Too many points for an answer at once: submit a sweep.
+        """
+        content: dict[str, Any] = {"parameters": parameters, "options": dict(options or {})}
+        if variables is not None:
+            content["variables"] = list(variables)
+        path = f"/v1/models/{quote(model, safe='')}/evaluate"
+        return from_plain(self.post(path, content, repeatable=True))
 
     def get(self, path: str) -> Any:
         """Return the JSON under `path`; an error answer becomes the exception it describes."""
         return self._answer("GET", path)
 
-    def post(self, path: str, content: Mapping[str, Any] | None = None) -> Any:
-        """Ask for what the path says, with `content` as JSON if there is any."""
-        return self._answer("POST", path, **({} if content is None else {"json": dict(content)}))
+    def post(
+        self, path: str, content: Mapping[str, Any] | None = None, *, repeatable: bool = False
+    ) -> Any:
+        """Ask for what the path says, with `content` as JSON if there is any.
+
+        Parameters
+        ----------
+        repeatable
+            Whether to ask twice does what to ask once does.
+        """
+        sent = {} if content is None else {"json": dict(content)}
+        return self._answer("POST", path, repeatable=repeatable, **sent)
 
     def delete(self, path: str) -> Any:
         """Delete what the path says; errors as in `get`."""
@@ -129,16 +195,21 @@ class Client:
 
     def get_bytes(self, path: str) -> bytes | None:
         """Return the content under `path`, or None if there is nothing."""
-        response = self._send("GET", path)
+        response = self._connection.cached(path)
         if response.status_code == 404:
             return None
         if response.is_error:
-            raise _error(response)
+            raise error_of(response)
         return response.content
+
+    def stream_events(self, path: str, after: int) -> Iterator[httpx2.ServerSentEvent]:
+        """Yield the server-sent events under `path` that follow the one numbered `after`."""
+        with self._connection.stream(path, {"Last-Event-ID": str(after)}) as response:
+            yield from httpx2.EventSource(response)
 
     def close(self) -> None:
         """Close the connections."""
-        self._http.close()
+        self._connection.close()
 
     def __enter__(self) -> Client:
         return self
@@ -146,195 +217,22 @@ class Client:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def _post(self, path: str, request: SweepRequest | Mapping[str, Any]) -> Any:
-        content = SweepRequest.parse(request).model_dump(mode="json", exclude_defaults=True)
-        return self._answer("POST", path, json=content)
+    def _post(self, path: str, request: Request) -> Any:
+        """Post a request, which may be sent twice: its content is the identity of its sweep."""
+        content = SweepRequest.read(request).model_dump(mode="json", exclude_defaults=True)
+        return self.post(path, content, repeatable=True)
 
     def _answer(self, method: str, path: str, **content: Any) -> Any:
         response = self._send(method, path, **content)
         if response.is_error:
-            raise _error(response)
+            raise error_of(response)
         return response.json() if response.content else None
 
     def _send(self, method: str, path: str, **content: Any) -> httpx2.Response:
-        """Return an answer; one that says to ask later is waited for."""
-        end = time.monotonic() + PATIENCE_SECONDS
-        while True:
-            response = self._send_once(method, path, **content)
-            wait = _seconds_to_wait(response)
-            if wait is None or time.monotonic() + wait > end:
-                return response
-            time.sleep(wait)
-
-    def _send_once(self, method: str, path: str, **content: Any) -> httpx2.Response:
-        try:
-            try:
-                return self._http.request(method, path, **content)
-            except httpx2.RemoteProtocolError:  # a kept connection that the service had closed
-                return self._http.request(method, path, **content)
-        except httpx2.TransportError as error:
-            raise ConnectionError(
-                f"no delocal service answers at {self.url} ({error}); "
-                "start one with `delocal serve`"
-            ) from error
+        return self._connection.send(method, path, **content)
 
 
-class RemoteSweep:
-    """A sweep of a service."""
-
-    def __init__(self, client: Client, sweep_id: str) -> None:
-        self.id = sweep_id
-        self._client = client
-
-    @property
-    def _path(self) -> str:
-        return f"/v1/sweeps/{quote(self.id, safe='')}"
-
-    @property
-    def zarr_url(self) -> str:
-        """Where the Zarr store is served: ``xarray.open_zarr(f"{sweep.zarr_url}/scaling")``."""
-        return f"{self._client.url}{self._path}/zarr"
-
-    def status(self) -> dict[str, Any]:
-        """Return state, number of cells by status, and links."""
-        status: dict[str, Any] = self._client.get(self._path)
-        return status
-
-    def failures(self) -> list[dict[str, Any]]:
-        """Return the cells that raised, with their parameters and traceback."""
-        found: list[dict[str, Any]] = self._client.get(f"{self._path}/failures")
-        return found
-
-    def cancel(self) -> RemoteSweep:
-        """End the sweep; what is stored stays. Conflict if it has ended."""
-        self._client.post(f"{self._path}:cancel")
-        return self
-
-    def extend(self, **changes: Any) -> RemoteSweep:
-        """Return the sweep with more values (``axes=``) or replicas (``sampling=``)."""
-        answer = self._client.post(f"{self._path}:extend", changes)
-        return RemoteSweep(self._client, answer["id"])
-
-    def retry(self) -> RemoteSweep:
-        """Compute again what failed or was cancelled. Conflict if there is nothing of the kind."""
-        self._client.post(f"{self._path}:retry")
-        return self
-
-    def delete(self) -> RemoteSweep:
-        """Put the sweep into the trash. Conflict if it has not ended."""
-        self._client.delete(self._path)
-        return self
-
-    def restore(self) -> RemoteSweep:
-        """Take the sweep out of the trash. Conflict if it is not in there."""
-        self._client.post(f"{self._path}:restore")
-        return self
-
-    def purge(self) -> None:
-        """Remove the sweep for good. Conflict if it is not in the trash."""
-        self._client.post(f"{self._path}:purge")
-
-    def wait(
-        self,
-        timeout: float = 3600.0,
-        progress: Callable[[dict[str, Any]], None] | None = None,
-    ) -> RemoteSweep:
-        """Return once the sweep has ended.
-
-        Parameters
-        ----------
-        timeout
-            Seconds after which NotReady is raised; the sweep itself goes on.
-        progress
-            Called with the status, again and again.
-        """
-        end = time.monotonic() + timeout
-        while True:
-            status = self.status()
-            if progress is not None:
-                progress(status)
-            if SweepState(status["state"]).ended:
-                return self
-            if time.monotonic() > end:
-                raise NotReady(f"sweep {self.id} is still {status['state']} after {timeout:g} s")
-            time.sleep(POLL_SECONDS)
-
-    def open(self) -> xr.DataTree:
-        """Return the datasets of the sweep, lazily: chunks travel when they are needed."""
-        options = {"headers": self._client.headers} if self._client.headers else {}
-        return xr.open_datatree(self.zarr_url, engine="zarr", chunks=None, storage_options=options)
-
-    def share(self, seconds: float = 7 * 86_400.0) -> dict[str, str]:
-        """Return links to the data that need no key, `data` and `zarr`, and when they expire."""
-        link: dict[str, str] = self._client.post(f"{self._path}:share", {"seconds": seconds})
-        return link
-
-    def fetch(self, path: str | Path) -> Path:
-        """Copy the store of the sweep, byte for byte, into a folder that is not there yet.
-
-        It is there whole or not at all. NotReady while the sweep runs, FileExistsError if
-        `path` exists.
-        """
-        if Path(path).exists():
-            raise FileExistsError(f"{path} exists; choose a folder that does not")
-        self._require_end()
-        target = Path(f"{path}.{uuid.uuid4().hex[:8]}.partial")
-        target.mkdir(parents=True)
-        content = self._get("zarr.json")
-        members = json.loads(content)["consolidated_metadata"]["metadata"]
-        (target / "zarr.json").write_bytes(content)
-        for name, document in members.items():
-            (target / name).mkdir(parents=True, exist_ok=True)
-            (target / name / "zarr.json").write_bytes(self._get(f"{name}/zarr.json"))
-            for chunk in chunk_names(document) if document["node_type"] == "array" else ():
-                found = self._client.get_bytes(f"{self._path}/zarr/{name}/{chunk}")
-                if found is not None:
-                    (target / name / chunk).write_bytes(found)
-        target.rename(path)
-        return Path(path)
-
-    def export(
-        self, path: str | Path, progress: Callable[[int, int], None] | None = None
-    ) -> list[Path]:
-        """Write the finished sweep as NetCDF-4, Zarr zip or Parquet, by the suffix of `path`.
-
-        NotReady while the sweep runs, FileExistsError if there is such a file already.
-        """
-        self._require_end()
-        here = f"{self._path}/zarr"
-        return export(
-            self.open(), lambda name: self._client.get_bytes(f"{here}/{name}"), path, progress
-        )
-
-    def _require_end(self) -> None:
-        state = self.status()["state"]
-        if not SweepState(state).ended:
-            raise NotReady(f"sweep {self.id} is {state}; wait for it, or open it as it is")
-
-    def _get(self, document: str) -> bytes:
-        found = self._client.get_bytes(f"{self._path}/zarr/{document}")
-        if found is None:
-            raise NotFound(f"no {document} in the store of sweep {self.id}")
-        return found
-
-
-def _seconds_to_wait(response: httpx2.Response) -> float | None:
-    """Return after how long to ask again, or None if that would not help."""
-    told = response.headers.get("Retry-After", "")
-    return float(told) if response.status_code == 429 and told.isdigit() else None
-
-
-def _error(response: httpx2.Response) -> Exception:
-    try:
-        body = response.json()
-        detail, problems = body["detail"], body["errors"]
-    except (ValueError, KeyError, TypeError):
-        return ConnectionError(
-            f"HTTP {response.status_code} without a reason: {response.text[:200]}"
-        )
-    if response.status_code == 422 and problems:
-        return RequestError([Problem(p["field"], p["message"]) for p in problems])
-    if response.status_code == 429 and (wait := _seconds_to_wait(response)) is not None:
-        return TooManyRequests(detail, wait)
-    known = ERRORS.get(response.status_code)
-    return known(detail) if known else ConnectionError(f"HTTP {response.status_code}: {detail}")
+def _unpickled(
+    url: str, key: str | None, timeout: float, patience: float, cache: ResponseCache
+) -> Client:
+    return Client(url, key, timeout=timeout, patience=patience, cache=cache)

@@ -12,7 +12,7 @@ from rich.table import Table
 from delocal.api.client import connect
 from delocal.api.serving import serving
 from delocal.service import figures
-from delocal.service.analysis import fit_exponent
+from delocal.service.fits import fit
 from delocal.service.settings import Settings
 
 REQUEST: dict[str, Any] = {
@@ -47,18 +47,15 @@ PAPER = {
 
 def show(output: Path, console: Console) -> None:
     """Run the demonstration, print its table, and write its page into `output`."""
-    from delocal.api.cli import follow
-
     output.mkdir(parents=True, exist_ok=True)
     with serving(Settings(data=output / "data")) as (url, service):
         console.print(f"service at {url} ({service.executor.description})", highlight=False)
         with connect(url) as client:
-            sweep = client.submit(REQUEST)
-            follow(sweep)
+            sweep = client.submit(REQUEST).wait()
             status = sweep.status()
+            ds = sweep.open()["scaling"].to_dataset().load()
         counts = ", ".join(f"{n:,} {what}" for what, n in status["cells"].items())
         console.print(f"sweep {sweep.id} is {status['state']}: {counts}", highlight=False)
-        ds = sweep.open()["scaling"].to_dataset().load()
         store = service.sweeps.store(sweep.id).zarr_path.resolve()
     console.print(exponent_table(ds))
     page = output / "demo.html"
@@ -75,14 +72,13 @@ def exponent_table(ds: xr.Dataset) -> Table:
         here = ds.sel(d=d).sel(alpha=alpha, beta=beta, method="nearest")
         for name, printed in channels.items():
             for over, fixed, paper in (("T", "W", printed[0]), ("W", "T", printed[1])):
-                fit = fit_exponent(here.isel({fixed: 0}), name, over)
-                exact = float(here[f"{name}_exponent"].sel(wrt=over))
+                found = fit(here.isel({fixed: 0}), name, over)
                 table.add_row(
                     f"({d}, {alpha}, {beta})",
                     name,
                     over,
-                    f"{fit.exponent:.6f}",
-                    f"{exact:.6f}",
+                    f"{found.exponent.item():.6f}",
+                    f"{found.exact.item():.6f}",
                     paper,
                 )
     return table

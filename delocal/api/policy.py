@@ -68,6 +68,7 @@ POLICY: dict[str, Rule] = {
     "GET /v1/sweeps/{sweep_id}/data": DATA,
     "GET /v1/sweeps/{sweep_id}/figures": DATA,
     "GET /v1/sweeps/{sweep_id}/figures/{name}": DATA,
+    "GET /v1/sweeps/{sweep_id}/fits": DATA,
     "GET /v1/sweeps/{sweep_id}/zarr/{path:path}": FILES,
     # The link itself is the permission, checked where it is used.
     "GET /v1/shared/{token}/data": EVERYBODY,

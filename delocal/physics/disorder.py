@@ -13,6 +13,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.random import Generator, Philox, SeedSequence
 from numpy.typing import NDArray
+from scipy.spatial import cKDTree
 
 from delocal.physics.powers import Array
 
@@ -144,6 +145,21 @@ def separation(a: Array, b: Array, box: float) -> Array:
     """Return b - a by the shortest way around the torus, shape (..., d)."""
     apart = b - a
     return np.asarray(apart - box * np.rint(apart / box))
+
+
+def close_pairs(positions: Array, box: float, reach: float) -> tuple[Integers, Integers]:
+    """Return all pairs a < b of nearest images within `reach`, in lexicographic order.
+
+    Examples
+    --------
+    >>> ring = np.array([[0.1], [1.0], [2.9]])
+    >>> [end.tolist() for end in close_pairs(ring, box=3.0, reach=1.0)]
+    [[0, 0], [1, 2]]
+    """
+    tree = cKDTree(positions, boxsize=box)
+    a, b = tree.query_pairs(reach, output_type="ndarray").astype(np.int64).T
+    order = np.lexsort((b, a))
+    return a[order], b[order]
 
 
 def wrapped(positions: Array, box: float) -> Array:

@@ -11,12 +11,15 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from delocal.physics.papers import Paper
+
 Arrays = Mapping[str, NDArray[Any]]
 Replicate = Callable[
     [Mapping[str, float], Mapping[str, Any], np.random.Generator, "CancelToken"],
     dict[str, Any],
 ]
 CancelToken = Callable[[], bool]
+Evaluate = Callable[[Arrays, Mapping[str, Any]], dict[str, NDArray[Any]]]
 Derive = Callable[[Mapping[str, float], Arrays], dict[str, NDArray[Any]]]
 Kind = Literal["closed-form", "self-consistent", "monte-carlo"]
 
@@ -284,7 +287,9 @@ class Model:
     kind
         ``closed-form``, ``self-consistent`` or ``monte-carlo``.
     reference
-        The paper.
+        Where the theory is from, in words.
+    papers
+        What a reader of its results has to cite; if it is empty, `reference` is cited.
     seconds_per_cell
         Rough cost of a cell, or of one replica; it sizes blocks, the engine measures the rest.
     coordinates
@@ -300,13 +305,14 @@ class Model:
     reference: str
     parameters: tuple[Parameter, ...]
     variables: tuple[Variable, ...]
-    evaluate: Callable[[Arrays, Mapping[str, Any]], dict[str, NDArray[Any]]]
+    evaluate: Evaluate
     options: tuple[Option, ...] = ()
     replicate: Replicate | None = None
     derive: Derive | None = None
     target: str = ""
     coordinates: Mapping[str, tuple[str, ...] | tuple[float, ...]] = field(default_factory=dict)
     seconds_per_cell: float = 1e-6
+    papers: tuple[Paper, ...] = ()
 
     def parameter(self, name: str) -> Parameter:
         """Return the parameter called `name`; KeyError if there is none."""

@@ -14,10 +14,9 @@ import numba
 import numpy as np
 from numpy.random import Generator
 from numpy.typing import ArrayLike
-from scipy.spatial import cKDTree
 
 from delocal.physics.counting import resonant_partners
-from delocal.physics.disorder import Ensemble, Integers, separation
+from delocal.physics.disorder import Ensemble, Integers, close_pairs, separation
 from delocal.physics.model import CancelToken, never
 from delocal.physics.powers import Array
 from delocal.physics.pseudospins import (
@@ -200,10 +199,7 @@ def no_links() -> Links:
 
 def _close_pairs(pseudospins: PseudoSpins, reach: float) -> tuple[Integers, Integers]:
     """Return all pairs closer than `reach`, resonant or not."""
-    tree = cKDTree(pseudospins.midpoint, boxsize=pseudospins.box)
-    a, b = tree.query_pairs(reach, output_type="ndarray").astype(np.int64).T
-    order = np.lexsort((b, a))
-    return a[order], b[order]
+    return close_pairs(pseudospins.midpoint, pseudospins.box, reach)
 
 
 def _within_reach(

@@ -1,4 +1,4 @@
-"""A finished sweep as one file: NetCDF-4, a Zarr zip, or Parquet; by blocks, never all at once.
+"""A finished sweep as files: Zarr, NetCDF-4, Parquet, Arrow, CSV; by blocks, never all at once.
 
 Sources are datasets opened lazily, from a folder, a bucket or over HTTP, and a function that
 reads the files of the Zarr hierarchy.
@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import uuid
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,10 @@ def export(
     read
         Returns a file of the Zarr hierarchy by its name, None if there is none.
     path
-        ``.nc`` NetCDF-4 with a group for each model; ``.zip`` the Zarr store; ``.parquet`` a long
-        table, one row for each cell; with several models one file each, ``<name>-<model>.parquet``.
+        ``.zarr`` or none, a folder with the Zarr store, byte by byte; ``.zip`` the same as one
+        file; ``.nc`` NetCDF-4 with a group for each model; ``.parquet``, ``.arrow`` (IPC file) or
+        ``.csv`` a long table, one row for each cell; with several models one file each,
+        ``<name>-<model>.parquet``.
     progress
         Called with the number of blocks written, and of blocks.
 
@@ -58,16 +61,38 @@ def export(
     ModuleNotFoundError
         The extra ``export`` is not installed.
     """
-    path = Path(path)
-    writers = {".nc": _to_netcdf, ".zip": _to_zip, ".parquet": _to_parquet}
-    if path.suffix not in writers:
-        known = ", ".join(writers)
-        raise SelectionError(f"{path.name} has no suffix that is known; choose one of {known}")
+    path, report = Path(path), progress or _silent
+    if path.suffix in ("", ".zarr"):
+        return [copy_store(read, path, report)]
+    if path.suffix == ".zip":
+        return _to_zip(read, path, report)
     try:
-        return writers[path.suffix](tree, read, path, progress or _silent)
+        if path.suffix == ".nc":
+            return _to_netcdf(tree, path, report)
+        if path.suffix in TABLES:
+            return _to_tables(tree, path, report)
     except ModuleNotFoundError as error:
         message = f"{path.suffix} needs {error.name}: pip install 'delocal[export]'"
         raise ModuleNotFoundError(message, name=error.name) from error
+    known = ", ".join([".zarr", ".zip", ".nc", *TABLES])
+    raise SelectionError(f"{path.name} has no suffix that is known; choose one of {known}")
+
+
+def copy_store(read: Read, path: str | Path, progress: Progress | None = None) -> Path:
+    """Copy a Zarr hierarchy, byte by byte, into a folder that appears whole or not at all.
+
+    FileExistsError if there is such a folder already.
+    """
+    report = progress or _silent
+    with _whole(Path(path)) as partial:
+        names = list(_names(read))
+        for done, name in enumerate(names, 1):
+            content = read(name)
+            if content is not None:
+                (partial / name).parent.mkdir(parents=True, exist_ok=True)
+                (partial / name).write_bytes(content)
+            report(done, len(names))
+    return Path(path)
 
 
 def export_store(
@@ -105,7 +130,7 @@ def boxes(ds: xr.Dataset) -> list[Box]:
     return [dict(zip(cuts, place, strict=True)) for place in product(*cuts.values())]
 
 
-def _to_netcdf(tree: xr.DataTree, read: Read, path: Path, progress: Progress) -> list[Path]:
+def _to_netcdf(tree: xr.DataTree, path: Path, progress: Progress) -> list[Path]:
     import h5netcdf  # a library that only exports need
 
     datasets = _datasets(tree)
@@ -160,7 +185,7 @@ def _fill(group: Any, ds: xr.Dataset, box: Box) -> None:
         group.variables[str(name)][place] = variable.isel(own).values
 
 
-def _to_zip(tree: xr.DataTree, read: Read, path: Path, progress: Progress) -> list[Path]:
+def _to_zip(read: Read, path: Path, progress: Progress) -> list[Path]:
     """Copy the hierarchy byte by byte; chunks are compressed already."""
     with _whole(path) as partial, zipfile.ZipFile(partial, "w") as archive:
         names = list(_names(read))
@@ -184,8 +209,8 @@ def _names(read: Read) -> Iterator[str]:
             yield from (f"{name}/{chunk}" for chunk in chunk_names(document))
 
 
-def _to_parquet(tree: xr.DataTree, read: Read, path: Path, progress: Progress) -> list[Path]:
-    import pyarrow.parquet
+def _to_tables(tree: xr.DataTree, path: Path, progress: Progress) -> list[Path]:
+    import pyarrow
 
     datasets = _datasets(tree)
     alone = len(datasets) == 1
@@ -197,12 +222,33 @@ def _to_parquet(tree: xr.DataTree, read: Read, path: Path, progress: Progress) -
         for (name, ds), partial in zip(datasets.items(), partials, strict=True):
             table = Table.of(ds)
             schema = table.schema()
-            with pyarrow.parquet.ParquetWriter(partial, schema) as writer:
+            with TABLES[path.suffix](partial, schema) as writer:
                 for box in work[name]:
                     writer.write_table(pyarrow.table(table.read(box), schema=schema))
                     done += 1
                     progress(done, total)
     return files
+
+
+def _parquet(path: Path, schema: Any) -> Any:
+    import pyarrow.parquet
+
+    return pyarrow.parquet.ParquetWriter(path, schema)
+
+
+def _arrow(path: Path, schema: Any) -> Any:
+    import pyarrow.ipc
+
+    return pyarrow.ipc.new_file(str(path), schema)
+
+
+def _csv(path: Path, schema: Any) -> Any:
+    import pyarrow.csv
+
+    return pyarrow.csv.CSVWriter(path, schema)
+
+
+TABLES = {".parquet": _parquet, ".arrow": _arrow, ".csv": _csv}
 
 
 def _datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
@@ -211,7 +257,7 @@ def _datasets(tree: xr.DataTree) -> dict[str, xr.Dataset]:
 
 @contextmanager
 def _whole(path: Path) -> Iterator[Path]:
-    """Give a name to write to; the file appears whole or not at all."""
+    """Give a name to write to; the file or folder appears whole or not at all."""
     if path.exists():
         raise FileExistsError(f"{path} exists; choose another name")
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
@@ -219,8 +265,10 @@ def _whole(path: Path) -> Iterator[Path]:
         yield partial
         os.replace(partial, path)
     except BaseException:
-        with suppress(FileNotFoundError):
-            partial.unlink()
+        if partial.is_dir():
+            shutil.rmtree(partial)
+        else:
+            partial.unlink(missing_ok=True)
         raise
 
 

@@ -19,6 +19,8 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection, Engine
@@ -523,6 +525,20 @@ def migration_config(url: str) -> Config:
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     config.set_main_option("sqlalchemy.url", driver_of(url).replace("%", "%%"))
     return config
+
+
+def revisions(url: str) -> tuple[str | None, str]:
+    """Return the migration that the ledger at `url` is at, None for an empty one, and the newest.
+
+    OperationalError if the database does not answer.
+    """
+    newest = ScriptDirectory.from_config(migration_config(url)).get_current_head()
+    engine = sa.create_engine(driver_of(url))
+    try:
+        with engine.connect() as db:
+            return MigrationContext.configure(db).get_current_revision(), str(newest)
+    finally:
+        engine.dispose()
 
 
 def _engine(url: str) -> Engine:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import platform
 import subprocess
 from functools import cache
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
+
+import xarray as xr
 
 RECORDED = ("delocal", "numpy", "scipy", "xarray", "zarr", "dask")
 
@@ -28,6 +32,24 @@ def provenance() -> dict[str, str]:
         "versions": ", ".join(f"{name} {number}" for name, number in versions().items()),
         "git_revision": _git_revision(),
     }
+
+
+def recorded(ds: xr.Dataset) -> dict[str, Any]:
+    """Return what the attributes of a dataset say of where it comes from, as Python objects.
+
+    Keys, where they are recorded: ``model``, ``model_version``, ``options``, ``request``, ``seed``,
+    ``source``, ``versions``, ``git_revision``, ``references``.
+    """
+    attributes = ds.attrs
+    plain = ("model", "model_version", "source", "git_revision", "references")
+    found: dict[str, Any] = {name: str(attributes[name]) for name in plain if name in attributes}
+    found |= {n: json.loads(attributes[n]) for n in ("options", "request") if n in attributes}
+    if "seed" in attributes:
+        found["seed"] = int(attributes["seed"])
+    if "versions" in attributes:
+        entries = (entry.split(" ") for entry in str(attributes["versions"]).split(", "))
+        found["versions"] = dict(entries)
+    return found
 
 
 def _git_revision() -> str:

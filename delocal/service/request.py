@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Iterator, Mapping
 from numbers import Real
+from os import PathLike
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -197,9 +198,16 @@ class SweepRequest(BaseModel):
         return cls.parse(read_content(text))
 
     @classmethod
-    def from_file(cls, path: str | Path) -> SweepRequest:
+    def from_file(cls, path: str | PathLike[str]) -> SweepRequest:
         """Return the request in a JSON or YAML file."""
         return cls.from_text(Path(path).read_text())
+
+    @classmethod
+    def read(cls, request: Request) -> SweepRequest:
+        """Return a request, whether it is one, its plain content, or the path of its file."""
+        if isinstance(request, str | PathLike):
+            return cls.from_file(request)
+        return cls.parse(request)
 
     def extended(self, changes: Mapping[str, Any]) -> SweepRequest:
         """Return this request with more values on some axes, or more replicas.
@@ -403,6 +411,10 @@ class SweepRequest(BaseModel):
             if wrong.size:
                 message = f"{wrong[0]:g} is not allowed; {p.allowed}"
                 problems.append(Problem(f"{place}.{p.name}", message))
+
+
+Request = SweepRequest | Mapping[str, Any] | str | PathLike[str]
+"""A request, the same as plain content, or the path of a JSON or YAML file that holds it."""
 
 
 def read_content(text: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -47,6 +47,30 @@ class Selection:
             return cls(low=_number(low, -math.inf), high=_number(high, math.inf))
         values = tuple(_value(part) for part in text.split(","))
         return cls(values, drop="," not in text)
+
+
+def parse_selections(texts: Sequence[str]) -> dict[str, Selection]:
+    """Return selections written as ``W=1``, each of another coordinate.
+
+    Raises
+    ------
+    SelectionError
+        A text without a name, or a coordinate that is given twice.
+
+    Examples
+    --------
+    >>> parse_selections(["W=1", "T=1e-6:1e-4"])["T"].high
+    0.0001
+    """
+    found: dict[str, Selection] = {}
+    for text in texts:
+        name, equals, values = text.partition("=")
+        if not (name and equals and values):
+            raise SelectionError(f"{text!r} is no selection; write a coordinate and values: W=1")
+        if name in found:
+            raise SelectionError(f"{name} is given twice; write several values as {name}=1,2")
+        found[name] = Selection.parse(values)
+    return found
 
 
 class OpenDatasets:
@@ -223,6 +247,31 @@ def to_plain(ds: xr.Dataset) -> dict[str, Any]:
         "coords": {str(name): _plain(ds[name]) for name in ds.coords},
         "data": {str(name): _plain(ds[name]) for name in ds.data_vars},
     }
+
+
+def from_plain(content: Mapping[str, Any], attrs: Mapping[str, Any] | None = None) -> xr.Dataset:
+    """Return the dataset that `to_plain` wrote, as it comes out of JSON; the way back.
+
+    Examples
+    --------
+    >>> ds = xr.Dataset({"y": ("x", [1.0, np.nan, -np.inf])}, {"x": [1, 2, 3]})
+    >>> from_plain(to_plain(ds)).identical(ds)
+    True
+    """
+    data, coords = (
+        {name: _from_plain(part) for name, part in content[kind].items()}
+        for kind in ("data", "coords")
+    )
+    return xr.Dataset(data, coords, attrs)
+
+
+def _from_plain(part: Mapping[str, Any]) -> xr.Variable:
+    if part["mask"] is None:
+        return xr.Variable(part["dims"], np.asarray(part["values"]), part["attrs"])
+    values, mask = np.array(part["values"], float), np.asarray(part["mask"])
+    for code, number in ((1, np.nan), (2, np.inf), (3, -np.inf)):
+        values[mask == code] = number
+    return xr.Variable(part["dims"], values, part["attrs"])
 
 
 def _plain(array: xr.DataArray) -> dict[str, Any]:

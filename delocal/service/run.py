@@ -3,20 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import xarray as xr
 
 from delocal.service.provenance import provenance
-from delocal.service.request import SweepRequest
+from delocal.service.request import Request, SweepRequest
 from delocal.workers.local import run_plan
 from delocal.workers.store import Receipt, SweepStore
 
 
 def run(
-    request: SweepRequest | Mapping[str, Any],
+    request: Request,
     path: str | Path | None = None,
     *,
     block_cells: int | None = None,
@@ -27,7 +26,7 @@ def run(
     Parameters
     ----------
     request
-        A `SweepRequest`, or the same as plain content.
+        A `SweepRequest`, the same as plain content, or the path of a JSON or YAML file.
     path
         Folder that keeps the sweep, or ``s3://bucket/prefix``. A sweep begun there goes on;
         None keeps it in memory only.
@@ -50,7 +49,7 @@ def run(
     >>> tree["scaling"].sizes["T"]
     2
     """
-    plan = SweepRequest.parse(request).plan(provenance(), block_cells=block_cells)
+    plan = SweepRequest.read(request).plan(provenance(), block_cells=block_cells)
     if path is not None:
         return run_plan(plan, path, progress).open()
     with tempfile.TemporaryDirectory(prefix="delocal-") as folder:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from delocal.physics.models import adopt
 from delocal.service.audit import Audit
 from delocal.service.dispatcher import Dispatcher
 from delocal.service.evaluation import Evaluations
@@ -86,6 +87,10 @@ class Settings(BaseSettings):
     trash_days: float | None = Field(
         default=30, ge=0, description="after which a deleted sweep is removed for good"
     )
+    models: tuple[str, ...] = Field(
+        default=(),
+        description="modules that register models of your own; service and workers import them",
+    )
     max_cells: int = Field(default=MAX_CELLS, ge=1, description="cells of one sweep at most")
     evaluate_seconds: float = Field(
         default=2.0, gt=0, description="that a model may be evaluated for at once, without a sweep"
@@ -122,6 +127,7 @@ class Service:
     """A running service: its sweeps, its open datasets, and what must be stopped."""
 
     def __init__(self, settings: Settings) -> None:
+        adopt(settings.models)
         settings.data.mkdir(parents=True, exist_ok=True)
         self.settings = settings
         self._closed = threading.Event()

@@ -19,6 +19,7 @@ import dask
 from distributed import CancelledError, Client, Future, KilledWorker
 from distributed.comm.core import CommClosedError
 
+from delocal.physics.models import adopt, homes
 from delocal.workers.block import Task, run_task
 from delocal.workers.careful import WorkerDied
 from delocal.workers.clusters.processes import QUIET, WORKER_ENVIRONMENT
@@ -26,7 +27,13 @@ from delocal.workers.clusters.scaling import Scaling, resize
 from delocal.workers.clusters.security import reach, security_of, whole_story
 from delocal.workers.clusters.spec import Cluster, ClusterSpec
 from delocal.workers.clusters.start import start_cluster
-from delocal.workers.clusters.versions import WrongWorker, digest, identity, refusal
+from delocal.workers.clusters.versions import (
+    WrongWorker,
+    digest,
+    identity,
+    introduce,
+    refusal,
+)
 from delocal.workers.local import ClusterLost, Done, Outcome
 from delocal.workers.store import Receipt
 
@@ -129,6 +136,7 @@ class DaskExecutor:
                 task,
                 key,
                 digest(),
+                homes(),
                 key=key,
                 pure=False,
                 retries=0,
@@ -274,7 +282,8 @@ class DaskExecutor:
         try:
             answers: dict[str, Any] = client.sync(
                 client._run,
-                identity,
+                introduce,
+                homes(),
                 workers=workers,
                 on_error="return",
                 callback_timeout=ASK_SECONDS,
@@ -352,11 +361,13 @@ _unwanted: set[str] = set()
 _shortened: set[str] = set()
 
 
-def _run(task: Task, key: str, release: str) -> list[Receipt]:
+def _run(task: Task, key: str, release: str, modules: tuple[str, ...] = ()) -> list[Receipt]:
     """Run a task on a worker, until somebody puts its key among the unwanted.
 
-    WrongWorker if this worker is not of the `release` that the service is of.
+    The `modules` register models of the service that do not come with delocal. WrongWorker if this
+    worker is not of the `release` that the service is of.
     """
+    adopt(modules)
     if release != digest():
         raise WrongWorker("the task came to a worker of another version")
     try:

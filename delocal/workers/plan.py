@@ -262,6 +262,8 @@ def model_named(part: Part) -> Model:
         have = f"version {model.version}" if model else "no such model"
         raise ValueError(
             f"the sweep needs model {part.model!r} version {part.version}; this installation has "
-            f"{have}. Install the delocal version that the sweep's provenance names."
+            f"{have}. Install the delocal version that the sweep's provenance names; a model of "
+            "your own is registered in a file or package that workers can import, not in a "
+            "notebook."
         )
     return model

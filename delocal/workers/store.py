@@ -151,8 +151,12 @@ class SweepStore:
         self.storage.create(PLAN, content, others)
 
     def write(self, model: str, block: int, arrays: Mapping[str, NDArray[Any]]) -> Written:
-        """Write the chunks of one block; return the checksum of its data, and their size."""
+        """Write the chunks of one block; return the checksum of its data, and their size.
+
+        The status comes last: who reads that a cell is done finds its values.
+        """
         checksum, size = 0, 0
+        last: list[File] = []
 
         def encoded() -> Iterator[File]:
             nonlocal checksum, size
@@ -160,11 +164,15 @@ class SweepStore:
                 values = np.asarray(arrays[chunk.variable], order="C")
                 content = encode_chunk(values, chunk.shape)
                 size += len(content)
-                yield chunk.name, content
+                if chunk.variable == "status":
+                    last.append((chunk.name, content))
+                else:
+                    yield chunk.name, content
                 if chunk.reproducible:
                     checksum = google_crc32c.extend(checksum, values.tobytes())
 
         self.storage.write_all(encoded())
+        self.storage.write_all(last)
         return Written(f"{checksum:08x}", size)
 
     def sign(self, receipt: Receipt) -> None:

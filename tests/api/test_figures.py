@@ -102,7 +102,7 @@ def test_axes_that_a_figure_leaves_open_are_named(rest, url):
 
 
 def test_too_many_values_are_413(rest, url, monkeypatch):
-    monkeypatch.setattr("delocal.service.figures.choices.MAX_VALUES", 20)
+    monkeypatch.setattr("delocal.service.figures.offers.MAX_VALUES", 20)
     assert "at most 20" in ask(rest, f"{url}/heatmap", 413).json()["detail"]
 
 

@@ -9,7 +9,6 @@ import pytest
 import xarray as xr
 
 import delocal
-from delocal.api import client as client_module
 from delocal.api.client import Client
 from delocal.api.serving import serving
 from delocal.service.errors import NoKey, NotAllowed, QuotaUsedUp, TooManyRequests
@@ -148,7 +147,7 @@ def test_the_client_says_what_a_key_is_not_good_for(served):
 
 def test_the_client_waits_when_it_asked_too_often(tmp_path, monkeypatch):
     waits = []
-    monkeypatch.setattr(client_module.time, "sleep", lambda s: waits.append(s) or pause(s))
+    monkeypatch.setattr("delocal.api.http_calls.time.sleep", lambda s: waits.append(s) or pause(s))
     access = AccessSettings(keys="always", rate=0.7, burst=3)
     settings = Settings(data=tmp_path, cluster=ClusterSettings(kind="none"), access=access)
     with serving(settings) as (url, service):
@@ -159,10 +158,9 @@ def test_the_client_waits_when_it_asked_too_often(tmp_path, monkeypatch):
     assert set(waits) <= {1.0, 2.0}
 
 
-def test_the_client_gives_up_in_time(served, monkeypatch):
+def test_the_client_gives_up_in_time(served):
     url, service = served
-    monkeypatch.setattr(client_module, "PATIENCE_SECONDS", 0.0)
-    with Client(url, key=service.keys.create("eager")[1]) as client:
+    with Client(url, key=service.keys.create("eager")[1], patience=0) as client:
         with pytest.raises(TooManyRequests, match="Ask again after 1 s") as raised:
             [client.sweeps() for _ in range(500)]
         assert raised.value.retry_after == 1

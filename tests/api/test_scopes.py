@@ -37,6 +37,7 @@ MATRIX = {
     "GET /v1/sweeps/{sweep_id}/data": "data:read",
     "GET /v1/sweeps/{sweep_id}/figures": "data:read",
     "GET /v1/sweeps/{sweep_id}/figures/{name}": "data:read",
+    "GET /v1/sweeps/{sweep_id}/fits": "data:read",
     "GET /v1/sweeps/{sweep_id}/zarr/{path:path}": "data:read",
     "GET /v1/shared/{token}/data": EVERYBODY,
     "GET /v1/shared/{token}/zarr/{path:path}": EVERYBODY,

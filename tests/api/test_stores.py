@@ -159,7 +159,7 @@ def test_the_command_line_deletes_restores_and_purges(running):
 def test_a_sweep_of_a_service_is_exported_here(running, suffix, tmp_path):
     client, sweep, _ = running
     file = tmp_path / f"sweep.{suffix}"
-    told = invoke("export", sweep.id, "-o", file, "--url", client.url, "--json")
+    told = invoke("fetch", sweep.id, "-o", file, "--url", client.url, "--json")
     assert told == {"id": sweep.id, "files": [str(file)]}
     assert file.stat().st_size > 1000
     if suffix == "nc":
@@ -172,7 +172,7 @@ def test_a_sweep_of_a_folder_is_exported_without_a_service(tmp_path):
     with serving(settings) as (url, _), connect(url) as client:
         sweep = client.submit(REQUEST).wait().id
     file = tmp_path / "sweep.parquet"
-    invoke("export", sweep, "-o", file, "--data", tmp_path / "data", "--json")
+    invoke("fetch", sweep, "-o", file, "--data", tmp_path / "data", "--json")
     assert file.exists()
 
 

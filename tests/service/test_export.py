@@ -7,6 +7,8 @@ import sys
 import zipfile
 
 import numpy as np
+import pandas as pd
+import pyarrow.ipc
 import pyarrow.parquet as pq
 import pytest
 import xarray as xr
@@ -104,6 +106,35 @@ def test_parquet_is_a_long_table_with_a_row_for_each_cell(store, tmp_path):
             np.testing.assert_equal(row[f"kappa_sd_exponent_{letter}"], exponent)
 
 
+@pytest.mark.parametrize("suffix", ["arrow", "csv"])
+def test_other_tables_have_the_same_bits(suffix, tmp_path):
+    store = run_plan(plan(), tmp_path / "sweep")
+    export_store(store, tmp_path / "s.parquet")
+    [file] = export_store(store, tmp_path / f"s.{suffix}")
+    expected = pq.read_table(tmp_path / "s.parquet")
+    if suffix == "arrow":
+        table = pyarrow.ipc.open_file(file).read_all()
+        assert table.schema.metadata == expected.schema.metadata
+        found = table.to_pandas()
+    else:
+        found = pd.read_csv(file)
+    for name, column in expected.to_pandas().items():
+        assert found[name].to_numpy(column.dtype).tobytes() == column.to_numpy().tobytes(), name
+
+
+@pytest.mark.parametrize("name", ["s.zarr", "plain"])
+def test_a_folder_is_the_zarr_store_byte_by_byte(name, tmp_path):
+    store = run_plan(plan(), tmp_path / "sweep")
+    assert export_store(store, tmp_path / name) == [tmp_path / name]
+    names = [n.removeprefix("data.zarr/") for n in store.storage.names() if "data.zarr/" in n]
+    found = [
+        str(f.relative_to(tmp_path / name)) for f in (tmp_path / name).rglob("*") if f.is_file()
+    ]
+    assert sorted(found) == sorted(names)
+    for file in names:
+        assert (tmp_path / name / file).read_bytes() == store.storage.read(f"data.zarr/{file}")
+
+
 def test_parquet_keeps_types_and_attributes(store, tmp_path):
     export_store(store, tmp_path / "s.parquet")
     schema, ds = pq.read_schema(tmp_path / "s.parquet"), store.open_model("scaling")
@@ -182,7 +213,7 @@ def test_an_unfinished_sweep_is_not_exported(place, tmp_path):
 
 
 def test_an_unknown_suffix_lists_those_there_are(store, tmp_path):
-    with pytest.raises(SelectionError, match=r"\.nc, \.zip, \.parquet"):
+    with pytest.raises(SelectionError, match=r"\.zarr, \.zip, \.nc, \.parquet"):
         export_store(store, tmp_path / "s.xlsx")
 
 

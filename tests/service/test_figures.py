@@ -9,7 +9,7 @@ import xarray as xr
 import delocal
 from delocal.service import figures
 from delocal.service.errors import NotFound, SelectionError, TooLarge
-from delocal.service.figures import RECIPES, Choices, Plots, choices, figure_of
+from delocal.service.figures import RECIPES, Choices, Plots, figure_of, offers
 from delocal.service.figures.style import STYLES
 from delocal.workers.dataset import evaluate
 
@@ -298,6 +298,12 @@ def test_cells_that_are_not_converged_are_marked():
     assert (marks.name, marks.x.tolist(), marks.y.tolist()) == ("not converged", [T[2]], [1.0])
 
 
+def test_a_parameter_may_have_any_letter():
+    ds = evaluate("nearly-localized", eps=[-1, 0.1], gamma=[1e-3, 1e-2], K=3, N=6, s=5, d=1, z=4)
+    figure = Plots(ds).heatmap("gain")
+    assert "z = 4" in figure.layout.title.subtitle.text
+
+
 def test_the_map_of_an_exponent_has_the_borders(plane):
     figure = Plots(plane).exponents("kappa_sd")
     z = figure.data[0].z
@@ -417,7 +423,7 @@ def test_a_mistake_is_answered_with_advice(plane, name, chosen, error, advice):
 
 
 def test_too_many_values_are_refused_before_they_are_read(plane, monkeypatch):
-    monkeypatch.setattr(choices, "MAX_VALUES", 100)
+    monkeypatch.setattr(offers, "MAX_VALUES", 100)
     with pytest.raises(TooLarge, match="at most 100"):
         Plots(plane).heatmap("kappa_sd")
     assert Plots(plane).curve("kappa_sd", alpha=3.5, beta=3).data

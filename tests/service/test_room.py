@@ -9,7 +9,7 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from delocal.api.client import ERRORS
+from delocal.api.http_calls import ERRORS
 from delocal.service import dispatcher as dispatching
 from delocal.service.errors import NoRoom
 from delocal.service.ledger import Ledger

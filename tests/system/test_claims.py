@@ -15,6 +15,7 @@ from benchmarks import (
     nearly_localized,
     network,
     queries,
+    spectral_diffusion,
     sweep,
 )
 from benchmarks.report import Row, publish
@@ -35,6 +36,7 @@ SMALL = (3, 4, 70, 70)
         lambda: network.rows(spins=20_000, pseudospins=2_000, repeats=1),
         lambda: hot_cold.rows(cells=200, peer_cells=20, repeats=1),
         lambda: nearly_localized.rows(cells=2000, peer=20, repeats=1),
+        lambda: spectral_diffusion.rows(sizes=(1000,), attempts=200_000),
         lambda: bond_networks.rows(L=6, L2=8, grains=2, repeats=1),
         lambda: dispatcher.rows(small=50, large=200, dispatched=20, dask=20),
         lambda: engine.rows(replicas=20, spins=10_000, cancels=2, workers=1, repeats=1),
@@ -48,6 +50,7 @@ SMALL = (3, 4, 70, 70)
         "network",
         "hot-cold",
         "nearly-localized",
+        "spectral-diffusion",
         "bond-networks",
         "dispatcher",
         "engine",

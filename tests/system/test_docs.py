@@ -3,15 +3,19 @@
 import contextlib
 import importlib.util
 import io
+import itertools
 import json
 import re
 import shlex
+import shutil
+import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import typer
+import yaml
 from pydantic import BaseModel
 
 import delocal
@@ -21,9 +25,11 @@ from delocal.api.app import create_app
 from delocal.api.openapi import openapi_text
 from delocal.api.serving import serving
 from delocal.physics import models
+from delocal.service import ledger
 from delocal.service.errors import RequestError
 from delocal.service.request import SweepRequest
 from delocal.service.settings import Service, Settings
+from tests.api.cli_world import run
 
 ROOT = Path(__file__).parents[2]
 HERE = "http://127.0.0.1:8000"
@@ -33,7 +39,16 @@ PAGES = [
     *(page for page in sorted(DOCS.rglob("*.md")) if "_build" not in page.parts),
 ]
 FENCE = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+NAMED = re.compile(r"`([\w-]+\.yaml)`[^`]*\n\n```yaml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\]\(\s*([^)\s]+)\s*\)")
+NOT_HERE = {
+    "delocal serve ": "tests/api/test_cli_examples.py starts services; this one runs already",
+    "delocal scheduler ": "tests/system/test_three_hosts.py",
+    "delocal worker ": "tests/system/test_three_hosts.py",
+    "s3://my-bucket": "tests/api/test_stores.py has a bucket",
+    "export ": "names of variables are checked; what they change has tests of its own",
+}
+"""Lines of a shell that are not typed by the tests of pages, and why."""
 
 
 def name_of(page):
@@ -45,40 +60,154 @@ def blocks(page, language):
 
 
 def scripts(page):
-    """Return each Python block of a page with the output printed below it, or None."""
+    """Return each Python or shell block of a page with the output printed below it, or None."""
     fences = list(FENCE.finditer(page.read_text()))
-    for fence, following in zip(fences, [*fences[1:], None], strict=True):
-        if fence[1] == "python":
+    for fence, following in zip(fences, [*fences[1:], None][: len(fences)], strict=True):
+        if fence[1] in ("python", "bash"):
             between = following and page.read_text()[fence.end() : following.start()].strip()
             printed = following[2] if following and following[1] == "text" and not between else None
-            yield fence[2], printed
+            yield fence[1], fence[2], printed
 
 
-WITH_SCRIPTS = [page for page in PAGES if blocks(page, "python") and page.name != "CONTRIBUTING.md"]
+WITH_SCRIPTS = [
+    page
+    for page in PAGES
+    if list(scripts(page)) and page.name not in ("CONTRIBUTING.md", "run-on-slurm.md")
+]
+"""Pages that run here; the other two have tests of their own, here and in test_slurm.py."""
 
 
 def test_there_are_scripts_to_run():
     names = [name_of(page) for page in WITH_SCRIPTS]
-    assert {"README.md", "docs/tutorials/first-sweep.md"} < set(names)
+    assert {"README.md", "docs/tutorials/first-sweep.md", "docs/how-to/use-the-client.md"} < {
+        *names
+    }
+
+
+def test_no_block_of_code_escapes():
+    known = {"python", "text", "bash", "yaml", "json"}
+    assert {language for page in PAGES for language, _ in FENCE.findall(page.read_text())} == known
+
+
+def lines_of(code):
+    """Return the lines of a shell: those that go on are one, comments are none."""
+    joined, quoted = "", False
+    for line in code.splitlines():
+        joined += line
+        quoted = joined.count("'") % 2 == 1
+        if quoted or joined.endswith("\\"):
+            joined = joined.removesuffix("\\") + "\n"
+        else:
+            if joined and not joined.startswith("#"):
+                yield joined
+            joined = ""
+
+
+def type_in(code, url, client):
+    """Type the lines of a shell, in which `ID` is a sweep that is done; return what they print."""
+    typed = [line for line in lines_of(code) if not any(known in line for known in NOT_HERE)]
+    told = []
+    if re.search(r"\bID\b", code):
+        sweep = client.submit({**SMALL, "seed": next(seeds)}).wait().id
+        typed = [re.sub(r"\bID\b", sweep, line) for line in typed]
+    for line in typed:
+        if line.startswith("delocal "):
+            told.append(run(line.partition("   #")[0].replace(HERE, url)))
+        else:
+            assert line.startswith("curl "), line
+            asked = line.replace(HERE, url).replace("curl ", "curl --fail ", 1)
+            answer = subprocess.run(
+                ["bash", "-c", asked], capture_output=True, text=True, check=True
+            )
+            told.append(answer.stdout)
+    return "".join(told)
+
+
+seeds = itertools.count(1)
+SMALL = {
+    "models": ["scaling"],
+    "axes": {"alpha": [3, 5], "T": {"geomspace": [1e-6, 1e-2, 41]}},
+    "fixed": {"d": 3, "beta": 3, "W": 1},
+}
+
+
+@pytest.fixture
+def desk(tmp_path, monkeypatch):
+    """A folder with the files that commands name, and where a service keeps its data."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "request.yaml").write_text(yaml.safe_dump(SMALL))
+    return tmp_path
 
 
 @pytest.mark.parametrize("page", WITH_SCRIPTS, ids=name_of)
-def test_python_runs_and_prints_what_the_page_says(page, tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
+def test_a_page_runs_from_top_to_bottom_and_prints_what_it_says(page, desk, monkeypatch):
+    for name, content in NAMED.findall(page.read_text()):
+        (desk / name).write_text(content)
     namespace = {"__name__": "page"}
     with contextlib.ExitStack() as stack:
-        url = HERE
-        if HERE in "".join(blocks(page, "python")):
-            settings = Settings(data=tmp_path / "data", cluster={"kind": "none"})
+        stack.callback(close_clients, namespace)
+        stack.callback(forget_but, set(models.load_models()))
+        url, client = HERE, None
+        if HERE in "".join(blocks(page, "python")) or blocks(page, "bash"):
+            settings = Settings(data=desk / "results", cluster={"kind": "none"})
             url, _ = stack.enter_context(serving(settings))
-        for code, printed in scripts(page):
+            client = stack.enter_context(delocal.Client(url))
+            monkeypatch.setenv("DELOCAL_URL", url)
+        for language, code, printed in scripts(page):
             output = io.StringIO()
-            with contextlib.redirect_stdout(output):
-                exec(compile(code.replace(HERE, url), name_of(page), "exec"), namespace)
+            if language == "bash":
+                output.write(type_in(code, url, client))
+            else:
+                with contextlib.redirect_stdout(output):
+                    exec(compile(code.replace(HERE, url), name_of(page), "exec"), namespace)
             assert printed is None or output.getvalue() == printed
-        for value in namespace.values():
-            if isinstance(value, delocal.Client):
-                value.close()
+
+
+def close_clients(namespace):
+    for value in namespace.values():
+        if isinstance(value, delocal.Client):
+            value.close()
+
+
+def forget_but(known):
+    for name in set(models.load_models()) - known:
+        models.forget(name)
+
+
+def test_what_is_not_typed_stands_on_a_page():
+    code = "".join(c for page in PAGES for c in blocks(page, "bash"))
+    for known in NOT_HERE:
+        assert known.strip() in code
+
+
+def test_the_migration_of_contributing_is_written(tmp_path, monkeypatch):
+    """As CONTRIBUTING says, but into a copy of the migrations, under a number that is free."""
+    [code] = re.findall(
+        r"<<'END'\n(.*?)\nEND$", (ROOT / "CONTRIBUTING.md").read_text(), re.S | re.M
+    )
+    versions = tmp_path / "migrations" / "versions"
+    shutil.copytree(ROOT / "delocal" / "service" / "migrations", versions.parent)
+    config_of = ledger.migration_config
+
+    def config(url):
+        found = config_of(url)
+        found.set_main_option("script_location", str(versions.parent))
+        return found
+
+    monkeypatch.setattr(ledger, "migration_config", config)
+    monkeypatch.chdir(tmp_path)
+    exec(code.replace('"0002"', '"9999"'), {})
+    [written] = versions.glob("9999*.py")
+    assert "def upgrade" in written.read_text()
+
+
+def test_targets_of_make_exist():
+    makefile = (ROOT / "Makefile").read_text()
+    named = {
+        n for page in PAGES for n in re.findall(r"(?:^    |`)make (\w+)", page.read_text(), re.M)
+    }
+    assert {"demo", "test", "lint"} <= named
+    assert named <= set(re.findall(r"^(\w+):", makefile, re.MULTILINE))
 
 
 def contributed(tmp_path, text):

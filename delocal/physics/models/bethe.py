@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from delocal.physics.bethe import critical_disorders
 from delocal.physics.bethe_limits import asymptotic_disorder, best_estimate, upper_limit
 from delocal.physics.model import STATUS, Arrays, Model, Parameter, Status, Variable
+from delocal.physics.papers import ABOU_CHACRA
 from delocal.physics.site_disorder import LAW_OPTION, law_of
 
 PAPER = "Abou-Chacra, Anderson, Thouless (1973)"
@@ -41,6 +42,7 @@ model = Model(
     kind="self-consistent",
     title="Localization on the Bethe lattice",
     reference="R. Abou-Chacra, P. W. Anderson, D. J. Thouless, J. Phys. C 6, 1734 (1973)",
+    papers=(ABOU_CHACRA,),
     parameters=(
         Parameter("K", "children of a site, K + 1 neighbours", "1", 2, 1e6, integer=True),
         Parameter("E", "energy of the states, below K + 1", "hopping", 0, default=0.0),

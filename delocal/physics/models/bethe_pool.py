@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from delocal.physics.bethe import critical_disorders
 from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Parameter, Variable
+from delocal.physics.papers import ABOU_CHACRA
 from delocal.physics.pools import cutoff_amplitude, growth, pool_threshold
 from delocal.physics.site_disorder import LAW_OPTION, law_of
 
@@ -49,6 +50,7 @@ model = Model(
     kind="monte-carlo",
     title="Localization on the Bethe lattice by population dynamics",
     reference="R. Abou-Chacra, P. W. Anderson, D. J. Thouless, J. Phys. C 6, 1734 (1973)",
+    papers=(ABOU_CHACRA,),
     parameters=(
         Parameter("K", "children of a site, K + 1 neighbours", "1", 2, 1000, integer=True),
         Parameter("N", "samples in the pool", "1", 100, 1e6, integer=True, default=1e4),

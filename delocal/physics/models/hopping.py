@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from delocal.physics import hopping
 from delocal.physics.model import STATUS, Arrays, Model, Parameter, Status, Variable
+from delocal.physics.papers import BASKO_REVIEW
 from delocal.physics.powers import LogArray
 
 PAPER = "Basko, Aleiner, Altshuler (2006b)"
@@ -64,6 +65,7 @@ model = Model(
     kind="closed-form",
     title="Variable-range hopping, dc and ac, after Mott",
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, cond-mat/0602510 (2006)",
+    papers=(BASKO_REVIEW,),
     parameters=(
         Parameter("d", "dimension", "1", 1, 3, integer=True),
         Parameter.positive("T", "temperature", "energy"),

@@ -17,6 +17,7 @@ from delocal.physics.hot_cold_printed import (
 )
 from delocal.physics.hot_cold_threshold import MobilityEdge, find_threshold
 from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
+from delocal.physics.papers import GORNYI
 from delocal.physics.powers import LogArray
 
 PAPER = "Gornyi et al. (2017)"
@@ -197,6 +198,7 @@ model = Model(
     kind="self-consistent",
     title="Hot-cold mixture in a continuum",
     reference="I. V. Gornyi et al., Absence of many-body localization in a continuum (2017)",
+    papers=(GORNYI,),
     parameters=(
         Parameter.positive("T", "temperature", "energy"),
         Parameter.positive("eF", "Fermi energy", "energy", 2.0),

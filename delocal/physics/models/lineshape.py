@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from delocal.physics.fast_spins import fast_spins
 from delocal.physics.lineshape import central_width, cosine_transform, echo, lineshape, lorentzian
 from delocal.physics.model import STATUS, Arrays, Model, Parameter, Status, Variable
+from delocal.physics.papers import GOPALAKRISHNAN
 
 PAPER = "Gopalakrishnan and Nandkishore (2014)"
 BATH = ("Gamma_b", "J", "s", "xi", "d")
@@ -46,6 +47,7 @@ model = Model(
     title="Spectral line of a localized level whose neighbours flip slowly",
     reference="S. Gopalakrishnan and R. Nandkishore, A mean-field theory of nearly many-body "
     "localized metals (2014)",
+    papers=(GOPALAKRISHNAN,),
     parameters=(
         Parameter.positive("omega", "frequency", "energy"),
         Parameter.positive("Gamma_b", "rate at which a level flips", "energy", default=1.0),

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from delocal.physics import linewidths
 from delocal.physics.model import STATUS, Arrays, Model, Parameter, Status, Variable
+from delocal.physics.papers import BASKO, BASKO_REVIEW
 from delocal.physics.powers import LogArray
 
 PAPER = "Basko, Aleiner, Altshuler (2006)"
@@ -70,6 +71,7 @@ model = Model(
     kind="closed-form",
     title="Law of the linewidths at the metal-insulator transition of localized electrons",
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler (2006), a review of the transition",
+    papers=(BASKO, BASKO_REVIEW),
     parameters=PARAMETERS,
     variables=(
         STATUS,

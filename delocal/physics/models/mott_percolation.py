@@ -16,6 +16,7 @@ from delocal.physics.mott_percolation import (
     sites_per_beta,
     wrapping_probability,
 )
+from delocal.physics.papers import AMBEGAOKAR
 
 BETAS = tuple(np.linspace(12.0, 20.0, 33).tolist())
 SITES_AT_MOST = 5e5  # five seconds and 500 MB
@@ -57,6 +58,7 @@ model = Model(
     kind="monte-carlo",
     title="The constant of Mott's law by percolation",
     reference="V. Ambegaokar, B. I. Halperin, J. S. Langer, Phys. Rev. B 4, 2612 (1971)",
+    papers=(AMBEGAOKAR,),
     parameters=(
         Parameter("d", "dimension", "1", 2, 3, integer=True),
         Parameter("box", "edge of the box", "longest link, a xi / 2", SMALLEST_BOX, 1000),

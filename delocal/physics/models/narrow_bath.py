@@ -13,6 +13,7 @@ from delocal.physics import bath_spectra as spectra
 from delocal.physics import narrow_baths as baths
 from delocal.physics.model import STATUS, Arrays, Model, Parameter, Status, Variable
 from delocal.physics.narrow_baths import NarrowBath
+from delocal.physics.papers import GOPALAKRISHNAN
 from delocal.physics.powers import LogArray
 
 PAPER = "Gopalakrishnan and Nandkishore (2014)"
@@ -147,6 +148,7 @@ model = Model(
     title="Relaxation of a localized system by a bath of narrow band",
     reference="S. Gopalakrishnan and R. Nandkishore, A mean-field theory of nearly many-body "
     "localized metals (2014)",
+    papers=(GOPALAKRISHNAN,),
     parameters=(
         Parameter.positive("W", "bandwidth of the bath", "energy"),
         Parameter.positive("gamma", "coupling of system and bath", "energy", default=0.01),

@@ -15,6 +15,7 @@ from delocal.physics.dot_temperature import temperature_of_eps
 from delocal.physics.dot_transition import critical_eps, critical_gamma
 from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Variable
 from delocal.physics.nearly_localized import Linewidth, linewidth
+from delocal.physics.papers import GOPALAKRISHNAN
 from delocal.physics.saddle_point import (
     leading_log_linewidth,
     saddle_point_linewidth,
@@ -213,6 +214,7 @@ model = Model(
     title="Linewidth of a nearly localized metal of coupled quantum dots",
     reference="S. Gopalakrishnan and R. Nandkishore, A mean-field theory of nearly many-body "
     "localized metals (2014)",
+    papers=(GOPALAKRISHNAN,),
     parameters=(
         Parameter(
             "eps",

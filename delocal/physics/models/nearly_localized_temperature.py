@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from delocal.physics import dot_temperature as dots
 from delocal.physics.model import STATUS, Arrays, Model, Parameter, Status, Variable
+from delocal.physics.papers import GOPALAKRISHNAN
 
 PAPER = "Gopalakrishnan, Nandkishore (2014)"
 
@@ -55,6 +56,7 @@ model = Model(
     kind="closed-form",
     title="Nearly localized metal over temperature",
     reference="S. Gopalakrishnan, R. Nandkishore, Phys. Rev. B 90, 224203 (2014)",
+    papers=(GOPALAKRISHNAN,),
     parameters=(
         Parameter.positive("T", "temperature", "energy"),
         Parameter.positive("Delta", "level spacing of a dot", "energy", default=1.0),

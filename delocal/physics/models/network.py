@@ -22,6 +22,7 @@ from delocal.physics.network_models import (
     size_exponents,
 )
 from delocal.physics.networks import INTERACTIONS, network
+from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import RANGES, SCALED_BY, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS
 from delocal.physics.pseudospins import PseudoSpins, sample_dilute, sample_pseudospins
@@ -152,6 +153,7 @@ model = Model(
     kind="monte-carlo",
     title="Network of pseudo-spins of the size R1(T) in the power-law spin model",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
+    papers=(GUTMAN,),
     parameters=spin_parameters(*NEEDS, "L"),
     variables=(
         STATUS,

@@ -22,6 +22,7 @@ from delocal.physics.model import (
 )
 from delocal.physics.network_models import INTERACTION
 from delocal.physics.networks import INTERACTIONS
+from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import RANGES, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region
 from delocal.physics.thresholds import Curve, curve, grow_network, peak_per_density
@@ -88,6 +89,7 @@ model = Model(
     kind="monte-carlo",
     title="Percolation of dilute pseudo-spins: curves that cross at the threshold",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
+    papers=(GUTMAN,),
     parameters=(
         *spin_parameters(*RANGES),
         Parameter(

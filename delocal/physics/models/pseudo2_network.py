@@ -13,6 +13,7 @@ from delocal.physics.disorder import Ensemble
 from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Variable
 from delocal.physics.network_counts import NOTHING, RATIOS, count_variables, counts, partners
 from delocal.physics.network_models import NEEDS, ensemble_at, ensembles, size_exponents
+from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import RANGES, SCALED_BY, spin_parameters
 from delocal.physics.phase_diagram import WITH_PSEUDO2SPIN_NETWORK
 from delocal.physics.pseudo2spins import (
@@ -93,6 +94,7 @@ model = Model(
     kind="monte-carlo",
     title="Network of pseudo2-spins of the size R2(T) in the power-law spin model",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
+    papers=(GUTMAN,),
     parameters=spin_parameters(*NEEDS),
     variables=(
         STATUS,

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from delocal.physics.counting import resonant_partners
 from delocal.physics.disorder import Ensemble, sample_active_spins, separation
 from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Status, Variable
+from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import spin_parameters
 from delocal.physics.resonances import resonant_pairs
 
@@ -111,6 +112,7 @@ model = Model(
     kind="monte-carlo",
     title="Resonant pairs of active spins in the power-law spin model",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
+    papers=(GUTMAN,),
     parameters=spin_parameters(*NEEDS),
     variables=(
         STATUS,

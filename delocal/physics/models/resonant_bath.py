@@ -16,6 +16,7 @@ from delocal.physics.narrow_baths import (
     many_quanta_rate,
     rearranged_volume,
 )
+from delocal.physics.papers import GOPALAKRISHNAN, GUTMAN
 from delocal.physics.parameters import RANGES, SCALED_BY, spin_model, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS
 from delocal.physics.powers import LogArray
@@ -102,6 +103,7 @@ model = Model(
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016), for the "
     "network; S. Gopalakrishnan and R. Nandkishore, A mean-field theory of nearly many-body "
     "localized metals (2014), Sec. III, for the idea; the dictionary between them is not published",
+    papers=(GUTMAN, GOPALAKRISHNAN),
     parameters=(
         *spin_parameters(*RANGES, *SCALED_BY),
         Parameter.positive("s", "entropy per thermal spin", "1", 1.0),

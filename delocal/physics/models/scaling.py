@@ -13,6 +13,7 @@ from delocal.physics import phase_diagram
 from delocal.physics.channels import CHANNELS, Channel, dominant_channel
 from delocal.physics.channels import dominant_channel_asymptotic as asymptotic
 from delocal.physics.model import STATUS, Arrays, Model, Status, Variable
+from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import (
     RANGES,
     SCALED_BY,
@@ -212,6 +213,7 @@ model = Model(
     kind="closed-form",
     title="Scaling theory of resonant networks in the power-law spin model",
     reference="D. B. Gutman et al., Energy transport in the Anderson insulator (2016)",
+    papers=(GUTMAN,),
     parameters=SPIN_PARAMETERS,
     variables=(
         STATUS,

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from delocal.physics.crossover import excess, lorenz_of_excesses, ratio_of_excess
 from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
+from delocal.physics.papers import BASKO
 
 SLIDES = "Basko, Aleiner, Altshuler (2005)"
 
@@ -34,6 +35,7 @@ model = Model(
     kind="self-consistent",
     title="Crossover of the non-ergodic metal of weakly interacting localized electrons",
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, cond-mat/0506617 v1 (2005)",
+    papers=(BASKO,),
     parameters=(
         Parameter("u", "crossover parameter delta T_el / T**2", "1", minimum=0),
         Parameter(

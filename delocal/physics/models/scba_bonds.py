@@ -36,6 +36,7 @@ from delocal.physics.model import (
     Status,
     Variable,
 )
+from delocal.physics.papers import BASKO
 from delocal.physics.powers import Array
 
 SLIDES = "Basko, Aleiner, Altshuler (2005), slide of T(el)"
@@ -126,6 +127,7 @@ model = Model(
     kind="monte-carlo",
     title="Charge and heat through a lattice of random bonds between grains",
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, cond-mat/0506617 v1 (2005)",
+    papers=(BASKO,),
     parameters=(
         Parameter("d", "dimension", "1", minimum=1, maximum=3, integer=True, default=1),
         Parameter("u", "crossover parameter delta T_el / T**2", "1", minimum=1e-3, maximum=1e100),

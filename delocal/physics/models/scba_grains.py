@@ -13,6 +13,7 @@ from delocal.physics.decay_tree import golden_width
 from delocal.physics.grain_models import POINT, REVIEW, estimate, grain_parameters, known_widths
 from delocal.physics.grains import TOLERANCE, draw_grain, solve_widths
 from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Status, Variable
+from delocal.physics.papers import BASKO, BASKO_REVIEW
 
 LEVELS_PER_T = 10
 MOST_TRIPLES = 3e6
@@ -62,6 +63,7 @@ model = Model(
     kind="monte-carlo",
     title="Widths of the levels of one grain in the self-consistent Born approximation",
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, slides (2005) and review (2006)",
+    papers=(BASKO, BASKO_REVIEW),
     parameters=grain_parameters(T=8.0, eta=1e-10),
     variables=(
         STATUS,

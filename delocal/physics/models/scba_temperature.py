@@ -13,6 +13,7 @@ from delocal.physics import scba, scba_transition
 from delocal.physics.crossover import excess, lorenz_of_excesses, ratio_of_excess
 from delocal.physics.linewidths import typical_width
 from delocal.physics.model import STATUS, Arrays, Model, Option, Parameter, Status, Variable
+from delocal.physics.papers import BASKO, BASKO_REVIEW
 from delocal.physics.scba import Grains
 
 SLIDES = "Basko, Aleiner, Altshuler (2005)"
@@ -182,6 +183,7 @@ model = Model(
     title="Metal-insulator transition of weakly interacting localized electrons",
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, cond-mat/0506617 v1 (2005), and "
     "their review (2006)",
+    papers=(BASKO, BASKO_REVIEW),
     parameters=(
         Parameter.positive("T", "temperature", "energy"),
         Parameter("lam", "interaction", "delta", minimum=0, maximum=1, open_bounds=True),

@@ -26,6 +26,7 @@ from delocal.physics.grain_models import (
     point_of,
 )
 from delocal.physics.model import STATUS, Arrays, CancelToken, Model, Option, Status, Variable
+from delocal.physics.papers import BASKO, BASKO_REVIEW
 
 MOST_TRIPLES = 1e5
 """Of one level; beyond, a generation takes minutes."""
@@ -88,6 +89,7 @@ model = Model(
     kind="monte-carlo",
     title="Widths of levels on the tree of decays into three",
     reference="D. M. Basko, I. L. Aleiner, B. L. Altshuler, slides (2005) and review (2006)",
+    papers=(BASKO, BASKO_REVIEW),
     parameters=grain_parameters(T=None, eta=1e-15),
     variables=(
         STATUS,

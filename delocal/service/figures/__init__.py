@@ -1,7 +1,8 @@
 """One definition of each figure for notebook, command line and page: plotly, from datasets."""
 
 from delocal.service.figures.catalogue import RECIPES, figure_of, possible
-from delocal.service.figures.choices import Choices, Offer, axes_of, datasets_of
+from delocal.service.figures.choices import Choices
+from delocal.service.figures.offers import Offer, axes_of, datasets_of
 from delocal.service.figures.output import draw, page, save, to_json
 from delocal.service.figures.phase_diagram import phase_diagram, region_map
 from delocal.service.figures.plots import Plots

@@ -7,15 +7,10 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from delocal.physics.model import Status
-from delocal.service.figures.choices import (
-    Choices,
-    Offer,
-    open_axes,
-    settings_of,
-    take,
-    too_many_axes,
-)
+from delocal.service.figures.choices import Choices
+from delocal.service.figures.offers import Offer, open_axes, take, too_many_axes
 from delocal.service.figures.style import dressed, say, title_of, with_alpha
+from delocal.service.figures.values import settings_of
 from delocal.workers.sampling import REPLICA
 
 Array = NDArray[np.float64]

@@ -11,7 +11,8 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from delocal.physics.model import Status
-from delocal.service.figures.choices import Choices, Offer, settings_of
+from delocal.service.figures.choices import Choices
+from delocal.service.figures.offers import Offer
 from delocal.service.figures.series import Series, series_of
 from delocal.service.figures.style import (
     DASHES,
@@ -28,6 +29,7 @@ from delocal.service.figures.style import (
     unit_of,
     words,
 )
+from delocal.service.figures.values import settings_of
 
 Scale = Literal["linear", "log", "decades"]
 """Of the values: `decades` shows logarithms on a linear axis, for they underflow."""

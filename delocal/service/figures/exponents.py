@@ -10,8 +10,9 @@ import plotly.graph_objects as go
 from numpy.typing import NDArray
 
 from delocal.physics.phase_diagram import region
-from delocal.service.figures.choices import Choices, Offer, coordinates
+from delocal.service.figures.choices import Choices
 from delocal.service.figures.maps import draw_map
+from delocal.service.figures.offers import Offer, coordinates
 from delocal.service.figures.phase_diagram import NAMES, label_regions
 from delocal.service.figures.style import Style
 from delocal.service.results import Selection

@@ -14,23 +14,17 @@ import xarray as xr
 
 from delocal.physics.model import Status
 from delocal.service.errors import SelectionError, TooLarge
-from delocal.service.figures.choices import (
-    Choices,
+from delocal.service.figures.choices import Choices
+from delocal.service.figures.layers import category_map, stacked
+from delocal.service.figures.offers import (
     Offer,
     coordinate_of,
     coordinates,
-    decades_of,
     does_not_vary,
-    flags_of,
     free_axes,
-    has_value,
-    is_logarithmic,
     open_axes,
-    settings_of,
-    status_of,
     take,
 )
-from delocal.service.figures.layers import category_map, stacked
 from delocal.service.figures.style import (
     NO_VALUE,
     UPRIGHT,
@@ -40,6 +34,14 @@ from delocal.service.figures.style import (
     number,
     title_of,
     words,
+)
+from delocal.service.figures.values import (
+    decades_of,
+    flags_of,
+    has_value,
+    is_logarithmic,
+    settings_of,
+    status_of,
 )
 
 MOST_MAPS = 100  # that a slider goes through
@@ -93,10 +95,10 @@ class Shown:
     array
         The variable.
     cells
-        `z`, the numbers that are coloured; `code`, the categories of flags and of cells without a
-        value; `late`, whether a cell has less than was asked for.
+        `number`, what is coloured; `category`, codes of flags and of cells without a value;
+        `late`, whether a cell has less than was asked for.
     in_decades
-        Whether `z` are decimal logarithms.
+        Whether decimal logarithms are coloured.
     names, colours
         Name of each code, colour of each name.
     """
@@ -113,18 +115,18 @@ class Shown:
         flags, status = flags_of(array), status_of(part, array)
         decades = decades_of(part, str(array.name))
         in_decades = not flags and is_logarithmic(array.values, decades.values)
-        z = decades if in_decades else array
-        there = has_value(part, array) & np.isfinite(z)
+        shown = decades if in_decades else array
+        there = has_value(part, array) & np.isfinite(shown)
         code = (array if flags else xr.full_like(array, OPEN)).astype(np.int16)
         cells = xr.Dataset(
             {
-                "z": z.where(there & (not flags)),
-                "code": code.where(there, MASK + status.astype(np.int16)),
+                "number": shown.where(there & (not flags)),
+                "category": code.where(there, MASK + status.astype(np.int16)),
                 "late": there & (status == Status.NOT_CONVERGED),
             }
         )
         names = {**flags, **MASKS}
-        present = set(np.unique(cells.code).tolist())
+        present = set(np.unique(cells.category).tolist())
         names = {code: name for code, name in names.items() if code in present}
         return cls(array, cells, in_decades, names, choices.style.categories(names.values()))
 
@@ -136,27 +138,28 @@ class Shown:
     def colour_axis(self, coloured: float) -> dict[str, Any]:
         """Return the bar beside the map: the range of all maps, and what is coloured."""
         bar = {"title": {"text": title_of(self.array), "side": "right"}}
-        if not self.cells.z.notnull().any():
+        if not self.cells.number.notnull().any():
             return {"colorbar": bar}
-        ends = np.nanpercentile(self.cells.z.values, [0, coloured])
+        ends = np.nanpercentile(self.cells.number.values, [0, coloured])
         ticks = bar_ticks(ends) if self.in_decades else {}
-        return {"cmin": ends[0], "cmax": ends[1], "colorbar": {**bar, **ticks}}
+        limits = {"cmin": ends[0], "cmax": ends[1]} if ends[0] < ends[1] else {}
+        return {**limits, "colorbar": {**bar, **ticks}}
 
     def traces(self, cells: xr.Dataset, x: str, y: str) -> Iterator[Any]:
         """Yield the traces of one map: numbers, categories, marks of what is not converged."""
         cells = cells.transpose(*cells[y].dims, *cells[x].dims)
         where = {"x": cells[x].values, "y": cells[y].values}
         place = f"{x} = %{{x}}<br>{y} = %{{y}}<br>"
-        if cells.z.notnull().any():
+        if cells.number.notnull().any():
             value = "10^%{z:.5g}" if self.in_decades else "%{z:.5g}"
             shown = f"{place}{self.array.name} = {value}<extra></extra>"
-            numbers = {"z": cells.z.values, "coloraxis": "coloraxis", "hoverongaps": False}
+            numbers = {"z": cells.number.values, "coloraxis": "coloraxis", "hoverongaps": False}
             yield go.Heatmap(**where, **numbers, hovertemplate=shown)
         if self.names:
             hover = f"{place}{self.array.name}: %{{text}}"
             yield category_map(
                 **where,
-                codes=cells.code.values,
+                codes=cells.category.values,
                 names=self.names,
                 colours=self.colours,
                 hover=hover,

@@ -11,7 +11,8 @@ import xarray as xr
 
 from delocal.service.errors import NotReady, SelectionError
 from delocal.service.figures.catalogue import figure_of
-from delocal.service.figures.choices import Choices, datasets_of
+from delocal.service.figures.choices import Choices
+from delocal.service.figures.offers import datasets_of
 
 PICTURES = (".png", ".svg", ".pdf")
 SUFFIXES = (".html", *PICTURES, ".json")

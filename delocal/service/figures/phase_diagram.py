@@ -12,16 +12,11 @@ from numpy.typing import NDArray
 
 from delocal.physics.model import Status
 from delocal.physics.phase_diagram import Region, region
-from delocal.service.figures.choices import (
-    Choices,
-    Offer,
-    coordinates,
-    flags_of,
-    take,
-    too_many_axes,
-)
+from delocal.service.figures.choices import Choices
 from delocal.service.figures.layers import category_map
+from delocal.service.figures.offers import Offer, coordinates, take, too_many_axes
 from delocal.service.figures.style import PALETTE, Style, dressed, style_of, with_alpha, words
+from delocal.service.figures.values import flags_of
 
 REGIONS = {
     Region.OUT_OF_DOMAIN: "#DDDDDD",

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from delocal.service.figures.catalogue import figure_of, possible
-from delocal.service.figures.choices import Choices, datasets_of
+from delocal.service.figures.choices import Choices
+from delocal.service.figures.offers import datasets_of
 
 Variables = str | Sequence[str] | None
 

@@ -9,7 +9,8 @@ import plotly.graph_objects as go
 import xarray as xr
 
 from delocal.service.errors import NotFound, SelectionError, did_you_mean
-from delocal.service.figures.choices import Choices, Datasets, Offer
+from delocal.service.figures.choices import Choices
+from delocal.service.figures.offers import Datasets, Offer
 from delocal.service.figures.style import unit_of
 
 Offers = Sequence[Offer]

@@ -10,23 +10,25 @@ import xarray as xr
 from numpy.typing import NDArray
 
 from delocal.service.errors import SelectionError
-from delocal.service.figures.choices import (
-    REPRESENTABLE,
-    Choices,
+from delocal.service.figures.choices import Choices
+from delocal.service.figures.offers import (
     Offer,
     coordinate_of,
     coordinates,
-    decades_of,
     does_not_vary,
     free_axes,
-    has_value,
-    is_logarithmic,
     open_axes,
-    status_of,
     take,
     too_many_axes,
 )
 from delocal.service.figures.style import number, unit_of
+from delocal.service.figures.values import (
+    REPRESENTABLE,
+    decades_of,
+    has_value,
+    is_logarithmic,
+    status_of,
+)
 
 LINES = 8  # of one family, where nobody asked for it
 MOST_LINES = 24

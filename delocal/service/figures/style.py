@@ -90,7 +90,7 @@ class Style:
                     "colorbar": {"outlinewidth": 0, "exponentformat": "power"},
                 },
                 "shapedefaults": {"line": {"color": self.ink, "width": 1}},
-                "sliderdefaults": {"bgcolor": self.grid, "bordercolor": self.grid},
+                "sliderdefaults": {"bgcolor": self.masks["cancelled"], "bordercolor": self.grid},
                 "xaxis": axis,
                 "yaxis": axis,
             }

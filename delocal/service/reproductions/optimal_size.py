@@ -8,8 +8,8 @@ from typing import Any
 import plotly.graph_objects as go
 import xarray as xr
 
-from delocal.service.analysis import Fit, fit_exponent
 from delocal.service.figures import PALETTE
+from delocal.service.fits import fit
 from delocal.service.reproduce import Drawn, Reproduction, Trees
 
 NEGLIGIBLE = 0.03  # N1 up to which the bare power law is fitted
@@ -47,26 +47,30 @@ class Case:
         """Return the fits as they are printed: the bare law, and with the correction."""
         d, alpha, _ = self.ranges
         if self.sampler != "active" or alpha == d:  # no shared spins, or as many at every T
-            return [self._row(ds, "", fit_exponent(ds, "R1", "T"))]
+            return [self._row(ds, "", fit(ds, "R1", "T"))]
         few = ds.sel(T=ds["T"][ds.N1 < NEGLIGIBLE])
         return [
-            self._row(few, "", fit_exponent(few, "R1", "T")),
-            self._row(ds, "1 + c N1", fit_exponent(ds, "R1", "T", correction="N1")),
+            self._row(few, "", fit(few, "R1", "T")),
+            self._row(ds, "1 + c N1", fit(ds, "R1", "T", correction="N1")),
         ]
 
-    def _row(self, here: xr.Dataset, correction: str, fit: Fit) -> dict[str, str]:
+    def _row(self, here: xr.Dataset, correction: str, found: xr.Dataset) -> dict[str, str]:
         return {
             "(d, alpha, beta)": "({:g}, {:g}, {:g})".format(*self.ranges),
             "sampler": self.sampler,
             "T": f"{float(here['T'].max()):.0e} to {float(here['T'].min()):.0e}",
             "N1 up to": f"{float(here.N1.max()):.2g}",
             "law": f"T^zeta {f'({correction})' if correction else ''}".strip(),
-            "zeta": f"{fit.exponent:.5f} +- {fit.stderr:.5f}",
-            "exact": f"{fit.exact:.5f}",
-            "sigma": f"{fit.sigmas:+.1f}",
-            "c": f"{fit.coefficient:.2f} +- {fit.coefficient_stderr:.2f}" if correction else "",
-            "chi2": f"{fit.chi2:.2f}",
+            "zeta": f"{found.exponent:.5f} +- {found.exponent_stderr:.5f}",
+            "exact": f"{found.exact:.5f}",
+            "sigma": f"{found.sigmas:+.1f}",
+            "c": self._coefficient(found) if correction else "",
+            "chi2": f"{found.chi2 / found.dof:.2f}",
         }
+
+    def _coefficient(self, found: xr.Dataset) -> str:
+        c = found.isel(correction=0)
+        return f"{c.coefficient:.2f} +- {c.coefficient_stderr:.2f}"
 
 
 CASES = (

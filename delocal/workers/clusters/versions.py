@@ -9,7 +9,7 @@ from functools import cache
 from importlib.metadata import version
 from typing import Any
 
-from delocal.physics.models import load_models
+from delocal.physics.models import adopt, shared_models
 from delocal.workers.local import ClusterLost
 
 Identity = Mapping[str, Any]
@@ -19,16 +19,26 @@ class WrongWorker(ClusterLost):
     """A worker of another version got a task: no fault of the task, which is run elsewhere."""
 
 
-@cache
 def identity() -> dict[str, Any]:
-    """Return the version of this code and of each of its models."""
-    models = {model.name: model.version for model in load_models().values()}
-    return {"delocal": version("delocal"), "models": models}
+    """Return the version of this code and of each model that other processes can have."""
+    models = {model.name: model.version for model in shared_models().values()}
+    return {"delocal": _version(), "models": models}
+
+
+def introduce(modules: tuple[str, ...]) -> Identity:
+    """Return the identity of this process once it has imported what registers further models."""
+    adopt(modules)
+    return identity()
 
 
 def digest() -> str:
     """Return a short text that is equal for equal identities."""
     return hashlib.sha256(json.dumps(identity(), sort_keys=True).encode()).hexdigest()[:16]
+
+
+@cache
+def _version() -> str:
+    return version("delocal")
 
 
 def difference(theirs: Identity, ours: Identity) -> str:

@@ -1,15 +1,23 @@
 """Slurm, by dask-jobqueue's real code: `sbatch` and its kin are scripts that start processes."""
 
+import contextlib
+import io
+import json
 import os
+import re
 import stat
 import sys
 
 import psutil
 import pytest
 
+from delocal.api.serving import serving
+from delocal.service.settings import Settings
 from delocal.workers.clusters.slurm import arguments, lifetimes, wall_seconds
 from delocal.workers.clusters.spec import ClusterSpec
 from delocal.workers.dask import DaskExecutor
+from tests.api.cli_world import run
+from tests.system.test_docs import DOCS, HERE, blocks, scripts
 
 SBATCH = """#!{python}
 import os, pathlib, subprocess, sys
@@ -170,3 +178,27 @@ def test_wall_times_of_slurm(text, seconds):
 def test_a_wall_time_that_is_none():
     with pytest.raises(ValueError, match="try HH:MM:SS"):
         wall_seconds("an hour")
+
+
+@pytest.mark.usefixtures("nothing_left")
+def test_the_tutorial_runs_on_jobs(jobs, tmp_path, monkeypatch, eventually):
+    page = DOCS / "tutorials" / "run-on-slurm.md"
+    monkeypatch.chdir(tmp_path)
+    shell = "".join(blocks(page, "bash"))
+    for name, value in re.findall(r"^export (\w+)=(.*)$", shell, re.MULTILINE):
+        monkeypatch.setenv(name, value.strip("'"))
+    options = json.loads(os.environ["DELOCAL_CLUSTER__OPTIONS"])
+    here = {"scheduler_options": {"host": "127.0.0.1"}}  # this test has no network of nodes
+    monkeypatch.setenv("DELOCAL_CLUSTER__OPTIONS", json.dumps({**options, **here}))
+    run("delocal tls make --out tls")
+    namespace = {}
+    with serving(Settings(data=tmp_path / "shared")) as (url, _):
+        for language, code, printed in scripts(page):
+            output = io.StringIO()
+            if language == "python":
+                with contextlib.redirect_stdout(output):
+                    exec(code.replace(HERE, url), namespace)
+            assert printed is None or output.getvalue() == printed
+        namespace["client"].close()
+        assert "#SBATCH -p short" in (jobs / "1.sh").read_text()
+    eventually(lambda: not running(jobs))

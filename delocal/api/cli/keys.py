@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import getpass
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -11,23 +10,29 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
+
+from delocal.api.cli.base import Json, command, print_table, tell_json
+from delocal.api.cli.base import app as all_commands
 
 if TYPE_CHECKING:
     from delocal.service.audit import Audit
     from delocal.service.keys import Key, Keys
 
+PANEL = "Upkeep"
 app = typer.Typer(no_args_is_help=True, help="Keys of a service, kept in its ledger.")
-out = Console()
+all_commands.add_typer(app, name="keys", rich_help_panel=PANEL)
 
 Data = Annotated[Path | None, typer.Option(help="data folder of the service; ./delocal-data")]
-Json = Annotated[bool, typer.Option("--json", help="print JSON for a program to read")]
 USUAL = ["sweeps:read", "sweeps:write", "data:read"]
 COLUMNS = ("id", "name", "scopes", "state", "created", "expires", "last_used")
 
 
-@app.command()
+@command(
+    "delocal keys create laptop --data results",
+    "delocal keys create dashboard --scope sweeps:read --days 365 --data results",
+    panel=PANEL,
+    to=app,
+)
 def create(
     name: Annotated[str, typer.Argument(help="who or what holds it")],
     scope: Annotated[
@@ -42,27 +47,24 @@ def create(
         key, text = keys.create(name, scope, days or None)
         audit.add(_who(), "key.create", key.id)
     if as_json:
-        typer.echo(json.dumps({**_plain(key), "key": text}, indent=2))
+        tell_json({**_plain(key), "key": text})
     else:
         typer.echo(text)
         typer.echo("Keep it now; it is not shown again. Use it as DELOCAL_KEY.", err=True)
 
 
-@app.command("list")
+@command("delocal keys list --data results", panel=PANEL, name="list", to=app)
 def list_keys(data: Data = None, as_json: Json = False) -> None:
     """List every key without its secret."""
     with _opened(data) as (keys, _):
         rows = [_plain(key) for key in keys.all()]
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
-        return
-    table = Table(Column("id", no_wrap=True), *COLUMNS[1:])
-    for row in rows:
-        table.add_row(*(str(row[column] or "") for column in COLUMNS))
-    out.print(table)
+        tell_json(rows)
+    else:
+        print_table(rows, COLUMNS)
 
 
-@app.command()
+@command("delocal keys revoke KEY --data results", panel=PANEL, to=app)
 def revoke(
     key: Annotated[str, typer.Argument(help="its id, as `delocal keys list` shows it")],
     data: Data = None,
@@ -73,7 +75,7 @@ def revoke(
         ended = keys.revoke(key)
         audit.add(_who(), "key.revoke", ended.id)
     if as_json:
-        typer.echo(json.dumps(_plain(ended), indent=2))
+        tell_json(_plain(ended))
     else:
         typer.echo(f"key {ended.id} ({ended.name}) is revoked")
 

@@ -8,6 +8,9 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from delocal.api.cli.base import Json, command, tell_json
+from delocal.api.cli.base import app as all_commands
+
 Tls = Annotated[
     Path | None,
     typer.Option(envvar="DELOCAL_CLUSTER__TLS", help="folder with ca.crt, tls.crt and tls.key"),
@@ -20,16 +23,16 @@ Insecure = Annotated[
         help="allow plain TCP beyond this machine",
     ),
 ]
+PANEL = "A cluster of one's own"
 tls_app = typer.Typer(no_args_is_help=True, help="Certificates for scheduler, workers, service.")
+all_commands.add_typer(tls_app, name="tls", rich_help_panel=PANEL)
 
 
-def add_to(app: typer.Typer) -> None:
-    """Add these commands to the command line."""
-    app.command()(scheduler)
-    app.command()(worker)
-    app.add_typer(tls_app, name="tls")
-
-
+@command(
+    "delocal scheduler --tls tls/scheduler",
+    "delocal scheduler --host 0.0.0.0 --tls tls/scheduler",
+    panel=PANEL,
+)
 def scheduler(
     host: Annotated[str, typer.Option(help="address to listen at")] = "127.0.0.1",
     port: Annotated[int, typer.Option(min=0, max=65535)] = 8786,
@@ -48,6 +51,11 @@ def scheduler(
     _become(scheduler_command(host, port, tls, http), tls)
 
 
+@command(
+    "delocal worker tls://scheduler.example.org:8786 --tls tls/worker",
+    "delocal worker tcp://127.0.0.1:8786 --workers 2",
+    panel=PANEL,
+)
 def worker(
     address: Annotated[str, typer.Argument(help="of the scheduler, tls://host:port")],
     workers: Annotated[
@@ -79,10 +87,11 @@ def worker(
     _become(command, tls)
 
 
-@tls_app.command("make")
+@command("delocal tls make --out tls", panel=PANEL, name="make", to=tls_app)
 def make_certificates(
     out: Annotated[Path, typer.Option("--out", help="folder for the authority and certificates")],
     days: Annotated[int, typer.Option(min=1, help="until the certificates expire")] = 825,
+    as_json: Json = False,
 ) -> None:
     """Make an authority, and certificates that it signed for scheduler, workers and service.
 
@@ -92,9 +101,12 @@ def make_certificates(
         from delocal.workers.clusters.certificates import make_certificates as make
     except ModuleNotFoundError as error:
         raise ValueError(f"this needs {error.name}: pip install 'delocal[tls]'") from error
-    for folder in make(out, days):
-        typer.echo(folder)
-    typer.echo(f"keep {out / 'ca.key'} to yourself: who has it can join the cluster")
+    folders = [str(folder) for folder in make(out, days)]
+    if as_json:
+        tell_json({"folders": folders})
+    else:
+        typer.echo("\n".join(folders))
+    typer.echo(f"keep {out / 'ca.key'} to yourself: who has it can join the cluster", err=as_json)
 
 
 def _become(command: list[str], tls: Path | None) -> NoReturn:

@@ -1,0 +1,1 @@
+"""Energy transport by Monte Carlo."""

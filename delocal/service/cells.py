@@ -1,0 +1,78 @@
+"""The cells of a dataset one by one, read block by block."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Any
+
+import numpy as np
+import xarray as xr
+
+from delocal.service.errors import SelectionError, did_you_mean
+from delocal.service.export import boxes
+
+
+def one_of(tree: xr.DataTree, model: str | None) -> xr.Dataset:
+    """Return the dataset of a model; of the only one that is no list of replicas, if it is None.
+
+    SelectionError if there is none of this name, or one must be named.
+    """
+    known = [name for name, child in tree.children.items() if child.dataset.data_vars]
+    summaries = [name for name in known if f"{name}_replicas" in known] or known
+    if model is None and len(summaries) == 1:
+        model = summaries[0]
+    if model is None:
+        raise SelectionError(f"say which model: {', '.join(known)}")
+    if model not in known:
+        raise SelectionError(f"no model {model!r} in this sweep; {did_you_mean(model, known)}")
+    return tree[model].to_dataset()
+
+
+def walk(
+    ds: xr.Dataset, statuses: Collection[str] | None, variables: Collection[str] | None
+) -> Iterator[dict[str, Any]]:
+    """Yield the cells of a dataset as dictionaries of coordinates, status and variables.
+
+    Parameters
+    ----------
+    ds
+        Opened lazily: of a block in which no cell has a status that is asked for only the status
+        is read.
+    statuses
+        Names of statuses; None for all.
+    variables
+        Names of variables; None for all. One with a dimension that is not of cells has a list.
+
+    Raises
+    ------
+    SelectionError
+        No such status or variable.
+    """
+    flags = ds["status"].attrs
+    names = dict(
+        zip(np.atleast_1d(flags["flag_values"]), flags["flag_meanings"].split(), strict=True)
+    )
+    shown = [str(name) for name in ds.data_vars if name != "status"]
+    for asked, known in ((statuses, list(names.values())), (variables, shown)):
+        for name in asked or ():
+            if name not in known:
+                raise SelectionError(f"no {name!r}; {did_you_mean(name, known)}")
+    return _walk(ds, names, statuses, shown if variables is None else list(variables))
+
+
+def _walk(
+    ds: xr.Dataset, names: dict[int, str], statuses: Collection[str] | None, shown: list[str]
+) -> Iterator[dict[str, Any]]:
+    dims = [str(dim) for dim in ds["status"].dims]
+    for box in boxes(ds):
+        status = ds["status"].isel({dim: box[dim] for dim in dims}).values
+        told = {cell: names[int(status[cell])] for cell in np.ndindex(status.shape)}
+        wanted = [cell for cell in told if statuses is None or told[cell] in statuses]
+        if not wanted:
+            continue
+        block = ds[shown].isel(box, missing_dims="ignore").load()
+        for cell in wanted:
+            point = block.isel(dict(zip(dims, cell, strict=True)))
+            coords = {str(n): c.item() for n, c in point.coords.items() if c.ndim == 0}
+            values = {name: point[name].values.tolist() for name in shown}
+            yield {**coords, "status": told[cell], **values}
