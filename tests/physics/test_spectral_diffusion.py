@@ -320,7 +320,7 @@ def exponent(W, values, errors):
     return fit[0], covariance[0, 0] ** 0.5
 
 
-def over_disorder(cap, replicas=(200, 120, 60, 24), W=(72, 144, 288, 576), **options):
+def over_disorder(cap, replicas=(200, 120, 40, 14), W=(72, 144, 288, 576), **options):
     """The exponents of D and of 1/tau with their errors, `cap` a function of W."""
     found = [run({"W": w, "cap": cap(w)}, n, **options) for w, n in zip(W, replicas, strict=True)]
     D, dD, tau, dtau = (
