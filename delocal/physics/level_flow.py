@@ -13,7 +13,7 @@ from delocal.physics.powers import Array
 from delocal.physics.thresholds import Estimate
 
 NU_ORTHOGONAL = 1.571
-"""Of the Anderson transition in d = 3 without a field: Slevin and Ohtsuki, NJP 16, 015012 (2014)."""
+"""Of the Anderson transition in d = 3: Slevin and Ohtsuki, New J. Phys. 16, 015012 (2014)."""
 UNKNOWN = Estimate(float("nan"), float("nan"))
 
 
