@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import xarray as xr
@@ -16,6 +17,8 @@ from delocal.workers.sampling import REPLICA
 
 if TYPE_CHECKING:
     import pandas
+
+    from delocal.service.figures import Plots
 
 
 @xr.register_dataset_accessor("delocal")  # type: ignore[no-untyped-call]
@@ -88,6 +91,13 @@ class DatasetAccessor:
 
         return to_dataframe(self._ds, variables)
 
+    @cached_property
+    def plot(self) -> Plots:
+        """The figures of this dataset: ``ds.delocal.plot.kappa()`` and further."""
+        from delocal.service.figures import Plots  # plotly takes its time
+
+        return Plots(self._ds)
+
     def cite(self) -> str:
         """Return what to cite, as BibTeX: the papers of the theory, and this program."""
         return citations.bibtex([self._ds])
@@ -141,6 +151,13 @@ class TreeAccessor:
         ours = self._find(measured, estimated=True)
         theirs = self._find(theory or measured.rpartition("/")[2], estimated=False)
         return comparison.compare(*ours, *theirs)
+
+    @cached_property
+    def plot(self) -> Plots:
+        """The figures of this sweep: ``tree.delocal.plot.kappa()`` and further."""
+        from delocal.service.figures import Plots  # plotly takes its time
+
+        return Plots(self._tree)
 
     def cite(self) -> str:
         """Return what to cite, as BibTeX: the papers of all theories, and this program."""
