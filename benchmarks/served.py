@@ -52,7 +52,7 @@ def served(data: Path, workers: int = 2) -> Iterator[Served]:
         str(workers),
     ]
     process = subprocess.Popen(command, stderr=subprocess.DEVNULL, env=dict(os.environ))
-    client = Client(f"http://127.0.0.1:{port}")
+    client = Client(f"http://127.0.0.1:{port}", patience=0)
     try:
         _wait_until_ready(client, process)
         yield Served(client, psutil.Process(process.pid), data)

@@ -1,4 +1,4 @@
-"""How curves of <r> move with the size of a sample: where they cross, and how fast that moves."""
+"""How curves of <r> move with the size of a sample: critical points, and the growth of disorder."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.polynomial import Polynomial
 from numpy.typing import ArrayLike
+from scipy.optimize import curve_fit
 
 from delocal.physics.powers import Array
 from delocal.physics.thresholds import Estimate
 
+NU_ORTHOGONAL = 1.571
+"""Of the Anderson transition in d = 3: Slevin and Ohtsuki, New J. Phys. 16, 015012 (2014)."""
 UNKNOWN = Estimate(float("nan"), float("nan"))
 
 
@@ -62,21 +65,46 @@ def crosses(
     return Estimate(float(middle + root), float(np.sqrt(at @ spread @ at) / slope))
 
 
-def crossing(
-    x: ArrayLike,
-    small: tuple[ArrayLike, ArrayLike],
-    large: tuple[ArrayLike, ArrayLike],
-    degree: int = 2,
-) -> Estimate:
-    """Return where the curves of a small and a large sample cross: a critical point.
+def critical_point(
+    x: ArrayLike, L: ArrayLike, y: ArrayLike, stderr: ArrayLike, nu: float = NU_ORTHOGONAL
+) -> tuple[Estimate, float]:
+    """Return x_c of the scaling law y = F((x - x_c) L**(1/nu)), and chi2 per degree of freedom.
+
+    F is a cubic: curves of two sizes meet at a small angle, as both tend to the value of extended
+    states, and where they cross is worse known than where all of them collapse. Corrections that
+    vanish with the size are left out.
 
     Parameters
     ----------
-    small, large
-        The curve and its standard error over x, shape (n,) each.
+    x, L, y, stderr
+        Points around the critical one, of two or more sizes, shape (n,), n > 5.
+    nu
+        Exponent of the localization length.
+
+    Raises
+    ------
+    ValueError
+        Too few points.
+
+    Examples
+    --------
+    >>> x, L = np.tile([0.8, 1.0, 1.2, 1.4], 2), np.repeat([8, 12], 4)
+    >>> found, chi2 = critical_point(x, L, 0.5 + 0.1 * (x - 1.1) * L, [1e-3] * 8, nu=1)
+    >>> round(found.value, 6), round(chi2, 6)
+    (1.1, 0.0)
     """
-    (y, stderr), (other, error) = small, large
-    return crosses(x, np.subtract(other, y), np.hypot(stderr, error), 0.0, degree)
+    x, L, y, stderr = (np.asarray(values, float) for values in (x, L, y, stderr))
+    if x.size <= 5:
+        raise ValueError(f"{x.size} points do not fix a critical point and a cubic; add some")
+
+    def law(_: Array, x_c: float, *coefficients: float) -> Array:
+        return np.asarray(Polynomial(coefficients)((x - x_c) * L ** (1 / nu)))
+
+    slope, start = np.polyfit((x - x.mean()) * L ** (1 / nu), y, 1)
+    guess = [x.mean(), start, slope, 0.0, 0.0]
+    found, spread = curve_fit(law, x, y, guess, sigma=stderr, absolute_sigma=True)
+    chi2 = float((((y - law(x, *found)) / stderr) ** 2).sum() / (x.size - len(guess)))
+    return Estimate(float(found[0]), float(np.sqrt(spread[0, 0]))), chi2
 
 
 def growth_exponent(

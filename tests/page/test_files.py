@@ -13,9 +13,10 @@ from tests.api.conftest import ELSEWHERE, client_of
 MODULES = sorted(path.name for path in WEB.glob("*.js"))
 
 
-@pytest.fixture
-def client(tmp_path):
-    service = Service(Settings(data=tmp_path, cluster=ClusterSettings(kind="none")))
+@pytest.fixture(scope="module")
+def client(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("data")
+    service = Service(Settings(data=folder, cluster=ClusterSettings(kind="none")))
     with client_of(service, ELSEWHERE, local=False) as client:
         yield client
     service.close()

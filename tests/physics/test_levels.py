@@ -9,7 +9,7 @@ from threadpoolctl import threadpool_info, threadpool_limits
 
 import delocal
 from delocal.physics.disorder import stream
-from delocal.physics.level_flow import crosses, crossing, growth_exponent
+from delocal.physics.level_flow import NU_ORTHOGONAL, critical_point, crosses, growth_exponent
 from delocal.physics.levels import (
     GOE,
     POISSON,
@@ -245,12 +245,21 @@ def test_where_a_curve_crosses_a_level():
         crosses([1, 2], [1, 2], [1, 1], 1.5)
 
 
-def test_where_two_curves_cross():
-    x, error = np.linspace(0.8, 1.4, 5), np.full(5, 1e-3)
-    found = crossing(x, (0.45 + 0.2 * (x - 1.1), error), (0.45 + 0.5 * (x - 1.1), error), 1)
-    assert abs(found.value - 1.1) < 1e-9
-    spread = np.sqrt(2) * 1e-3 / np.sqrt(5) / 0.3  # both errors, at the mean of x
-    np.testing.assert_allclose(found.stderr, spread, rtol=1e-9)
+def test_where_curves_of_two_sizes_collapse():
+    rng, error = stream("collapse", 0), 2e-3
+    x, L = np.tile(np.linspace(0.9, 1.3, 5), 2), np.repeat([8.0, 12.0], 5)
+    scaled = (x - 1.15) * L ** (1 / NU_ORTHOGONAL)
+    pulls, chi2 = [], []
+    for _ in range(200):
+        y = 0.5 + 0.04 * scaled - 0.005 * scaled**3 + error * rng.standard_normal(x.size)
+        found, misfit = critical_point(x, L, y, np.full(x.size, error))
+        pulls.append((found.value - 1.15) / found.stderr)
+        chi2.append(misfit)
+    assert abs(np.mean(pulls)) < 4 / np.sqrt(200) + 0.1  # bias of the fit, which is not linear
+    assert abs(np.std(pulls) - 1) < 4 / np.sqrt(400) + 0.1
+    assert abs(np.mean(chi2) - 1) < 4 * np.sqrt(2 / 5 / 200)  # five degrees of freedom
+    with pytest.raises(ValueError, match="add some"):
+        critical_point(x[:5], L[:5], y[:5], np.ones(5))
 
 
 def test_the_logarithm_takes_a_part_of_the_exponent():

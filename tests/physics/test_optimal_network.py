@@ -5,7 +5,7 @@ import pytest
 
 import delocal
 from delocal.physics.disorder import close_pairs, separation, stream
-from delocal.physics.level_flow import crossing
+from delocal.physics.level_flow import critical_point
 from delocal.physics.levels import GOE, POISSON
 from delocal.physics.model import Cancelled, Status
 from delocal.physics.models import load_models
@@ -163,11 +163,17 @@ def test_the_critical_density_in_three_dimensions():
     small, large = (sweep(3, [0.9, 1.0, 1.1, 1.2, 1.3], *box) for box in ((8, 600), (12, 90)))
     change = large.r - small.r
     error = np.hypot(small.r_stderr, large.r_stderr)
-    assert change.sel(N2=1.0) < -2 * error.sel(N2=1.0)
-    assert change.sel(N2=1.3) > -2 * error.sel(N2=1.3)
-    found = crossing(small.N2, (small.r, small.r_stderr), (large.r, large.r_stderr), degree=1)
+    assert change.sel(N2=1.0) < -3 * error.sel(N2=1.0)
+    assert change.sel(N2=1.3) > error.sel(N2=1.3)
+    points = [
+        (N2, L, ds.r.sel(N2=N2).item(), ds.r_stderr.sel(N2=N2).item())
+        for L, ds in ((8, small), (12, large))
+        for N2 in ds.N2.values
+    ]
+    found, chi2 = critical_point(*zip(*points, strict=True))
     assert 1.08 < found.value < 1.25
-    assert found.stderr < 0.05
+    assert found.stderr < 0.03
+    assert chi2 < 3
 
 
 @pytest.mark.slow

@@ -320,7 +320,7 @@ def exponent(W, values, errors):
     return fit[0], covariance[0, 0] ** 0.5
 
 
-def over_disorder(cap, replicas=(200, 120, 60, 24), W=(72, 144, 288, 576), **options):
+def over_disorder(cap, replicas=(200, 120, 40, 14), W=(72, 144, 288, 576), **options):
     """The exponents of D and of 1/tau with their errors, `cap` a function of W."""
     found = [run({"W": w, "cap": cap(w)}, n, **options) for w, n in zip(W, replicas, strict=True)]
     D, dD, tau, dtau = (
@@ -351,7 +351,7 @@ def test_in_two_dimensions_the_prefactor_is_one_of_the_convention(c, F):
     few, many = (
         run({**fixed, "W": W}, n, positions="lattice") for W, n in ((4 * c, 60), (6.3 * c, 30))
     )
-    assert abs(few.F - F) < 0.05 * F + 3 * few.F_stderr
+    assert abs(few.F - F) < 0.1 * F + 3 * few.F_stderr
     assert abs(many.F - few.F) < 0.05 * F + 3 * np.hypot(few.F_stderr, many.F_stderr)
     assert few.regime == many.regime == Regime.convention
 

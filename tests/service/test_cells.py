@@ -5,7 +5,6 @@ import pytest
 import xarray as xr
 
 import delocal
-from delocal.service import cells
 from delocal.service.cells import one_of, walk
 from delocal.service.errors import SelectionError
 
@@ -65,4 +64,4 @@ def test_the_model_is_named_where_there_are_several():
         one_of(two, None)
     with pytest.raises(SelectionError, match="no model 'c' in this sweep"):
         one_of(two, "c")
-    assert cells.one_of(two, "b").identical(two["b"].to_dataset())
+    assert one_of(two, "b").identical(two["b"].to_dataset())

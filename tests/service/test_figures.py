@@ -331,6 +331,9 @@ def test_convergence_is_of_one_cell_and_says_if_nothing_is_there(sampled):
     with pytest.raises(SelectionError, match=r"add sel=T=VALUE with one of 0\.1, 0\.2"):
         Plots(sampled).convergence()
     replicas = sampled["resonances_replicas"].to_dataset()
+    one = Plots(replicas.isel(replica=[0])).convergence("N_pairs", T=0.1).data[-1]
+    assert one.x.tolist() == [1]
+    assert np.isnan(one.customdata).all()  # one value has no error
     replicas["status"] = xr.zeros_like(replicas.status)
     [note] = Plots(replicas).convergence("N_pairs", T=0.1).layout.annotations
     assert note.text == "no replica of this cell is there yet"

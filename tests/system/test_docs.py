@@ -3,7 +3,6 @@
 import contextlib
 import importlib.util
 import io
-import itertools
 import json
 import re
 import shlex
@@ -91,24 +90,25 @@ def test_no_block_of_code_escapes():
 
 def lines_of(code):
     """Return the lines of a shell: those that go on are one, comments are none."""
-    joined, quoted = "", False
+    joined = ""
     for line in code.splitlines():
         joined += line
-        quoted = joined.count("'") % 2 == 1
-        if quoted or joined.endswith("\\"):
-            joined = joined.removesuffix("\\") + "\n"
+        if joined.endswith("\\"):
+            joined = joined.removesuffix("\\")
+        elif joined.count("'") % 2:
+            joined += "\n"
         else:
             if joined and not joined.startswith("#"):
                 yield joined
             joined = ""
 
 
-def type_in(code, url, client):
+def type_in(code, url, client, request):
     """Type the lines of a shell, in which `ID` is a sweep that is done; return what they print."""
     typed = [line for line in lines_of(code) if not any(known in line for known in NOT_HERE)]
     told = []
     if re.search(r"\bID\b", code):
-        sweep = client.submit({**SMALL, "seed": next(seeds)}).wait().id
+        sweep = client.submit(request).wait().id
         typed = [re.sub(r"\bID\b", sweep, line) for line in typed]
     for line in typed:
         if line.startswith("delocal "):
@@ -123,7 +123,6 @@ def type_in(code, url, client):
     return "".join(told)
 
 
-seeds = itertools.count(1)
 SMALL = {
     "models": ["scaling"],
     "axes": {"alpha": [3, 5], "T": {"geomspace": [1e-6, 1e-2, 41]}},
@@ -156,7 +155,7 @@ def test_a_page_runs_from_top_to_bottom_and_prints_what_it_says(page, desk, monk
         for language, code, printed in scripts(page):
             output = io.StringIO()
             if language == "bash":
-                output.write(type_in(code, url, client))
+                output.write(type_in(code, url, client, namespace.get("request", SMALL)))
             else:
                 with contextlib.redirect_stdout(output):
                     exec(compile(code.replace(HERE, url), name_of(page), "exec"), namespace)

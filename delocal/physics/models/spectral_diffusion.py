@@ -47,7 +47,7 @@ EXACT = ("R1", "E_star", "N_s", "R0", "M", "D_tail")
 ESTIMATED = ("D", "F", "overlap", "hops", "attempts")
 WEAKEST_DISORDER = {1: 200.0, 2: 200.0, 3: 50.0}
 """W/(V rho**(beta/d)) of random positions, below which close spins detune each other's energies."""
-WEAKEST_ON_A_LATTICE = 10.0
+WEAKEST_ON_A_LATTICE = 6.0
 FEWEST_SPINS = 4.0
 LARGEST_BIAS = 2.0
 """X Rmax at which the most biased hop would be accepted always."""
@@ -244,7 +244,7 @@ model = Model(
             "what limits the meaning of the numbers",
             flags=Regime,
             comment="convention: alpha > d, F depends on c and cap; weak_disorder: W/(V rho**(beta"
-            "/d)) below 50 in d = 3, 200 in d = 1 and 2, 10 on a lattice; few_spins: M < 4; "
+            "/d)) below 50 in d = 3, 200 in d = 1 and 2, 6 on a lattice; few_spins: M < 4; "
             "small_box: box < 2 Rmax, refused; outside: no theory here, or too hot for its band",
         ),
     ),

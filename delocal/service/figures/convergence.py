@@ -33,6 +33,8 @@ def draw_convergence(replicas: Offer, choices: Choices) -> go.Figure:
     if dims := open_axes(replicas, variable, choices, [REPLICA]):
         raise too_many_axes(replicas, variable, choices, dims)
     part = take(replicas, [variable], choices)
+    if REPLICA not in part.dims:  # there is but one
+        part = part.expand_dims(REPLICA)
     values = part[variable].where(part.status == Status.DONE).dropna(REPLICA)
     number = np.arange(1, values.size + 1)
     mean, stderr = running_mean(values.values)

@@ -9,7 +9,7 @@ import plotly.graph_objects as go
 import xarray as xr
 from plotly.subplots import make_subplots
 
-from delocal.physics.level_flow import crossing
+from delocal.physics.level_flow import NU_ORTHOGONAL, critical_point
 from delocal.physics.levels import GOE, POISSON
 from delocal.physics.thresholds import Estimate
 from delocal.service.figures import PALETTE
@@ -41,21 +41,27 @@ def draw(trees: Trees) -> Drawn:
         for d, boxes in BOXES.items()
         for L in boxes
     }
-    small, large = (ds[3, L] for L in BOXES[3])
-    critical = crossing(small.N2, (small.r, small.r_stderr), (large.r, large.r_stderr), degree=1)
+    points = [
+        (N2, L, here.r.sel(N2=N2).item(), here.r_stderr.sel(N2=N2).item())
+        for (d, L), here in ds.items()
+        for N2 in here.N2.values
+        if d == 3
+    ]
+    critical, chi2 = critical_point(*zip(*points, strict=True))
     rows = tuple(_row(d, L, here.sel(N2=N2)) for (d, L), here in ds.items() for N2 in here.N2)
-    return Drawn(_caption(critical), _figure(ds, critical), rows)
+    return Drawn(_caption(critical, chi2), _figure(ds, critical), rows)
 
 
-def _caption(critical: Estimate) -> str:
+def _caption(critical: Estimate, chi2: float) -> str:
     small, large = BOXES[3]
     return (
         "Mean ratio of successive level spacings in the middle third of the spectrum of the "
         "paper's random banded matrix: pseudo-spins at random, N2 in a volume R2*^d, energies "
         "sqrt(Ex^2 + Ez^2) with Ex and Ez uniform in (-E*, E*), hopping uniform in (-E*, E*) "
         "within R2*, largest cluster of a periodic box. As the paper says there is a transition "
-        f"in d = 3: <r> of boxes of {small} and {large} R2* crosses at N2 = {critical.rounded}, by "
-        "a straight line through their difference, above classical percolation of the same "
+        f"in d = 3: boxes of {small} and {large} R2* collapse, <r> = F((N2 - N2c) L^(1/nu)) with "
+        f"nu = {NU_ORTHOGONAL:g} and a cubic F, at N2c = {critical.rounded}, chi2 = {chi2:.1f} "
+        "per degree of freedom. It is above classical percolation of the same "
         "points, 0.65. In d = 1 and 2 <r> falls with the size of the box: localized, with a "
         "length that grows so fast that in d = 2 at N2 = 5 both boxes have that of a random "
         "matrix. Fig. 4 is a sketch of the matrix; the paper gives no numbers and says N2 ~ 1. The "
