@@ -91,6 +91,13 @@ class DatasetAccessor:
 
         return to_dataframe(self._ds, variables)
 
+    @cached_property
+    def plot(self) -> Plots:
+        """The figures of this dataset: ``ds.delocal.plot.kappa()`` and further."""
+        from delocal.service.figures import Plots  # plotly takes its time
+
+        return Plots(self._ds)
+
     def cite(self) -> str:
         """Return what to cite, as BibTeX: the papers of the theory, and this program."""
         return citations.bibtex([self._ds])
@@ -151,6 +158,13 @@ class TreeAccessor:
         ours = self._find(measured, estimated=True)
         theirs = self._find(theory or measured.rpartition("/")[2], estimated=False)
         return comparison.compare(*ours, *theirs)
+
+    @cached_property
+    def plot(self) -> Plots:
+        """The figures of this sweep: ``tree.delocal.plot.kappa()`` and further."""
+        from delocal.service.figures import Plots  # plotly takes its time
+
+        return Plots(self._tree)
 
     def cite(self) -> str:
         """Return what to cite, as BibTeX: the papers of all theories, and this program."""

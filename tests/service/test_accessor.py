@@ -222,6 +222,13 @@ def test_every_model_names_its_papers(model):
         assert paper.doi or paper.eprint
 
 
+def test_figures_are_drawn_from_datasets_and_trees(tree, scaling):
+    drawn = scaling.delocal.plot.kappa(W=20)
+    assert "kappa_sd" in " ".join(str(line.name) for line in drawn.data)
+    assert scaling.delocal.plot is scaling.delocal.plot
+    assert "kappa" in tree.delocal.plot.names()
+
+
 def test_citations_are_those_of_the_theories_and_of_the_program(tree, scaling):
     text = tree.delocal.cite()
     assert text.count("@article{Gutman2016,") == 1  # three groups, one paper
