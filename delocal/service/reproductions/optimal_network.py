@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import plotly.graph_objects as go
 import xarray as xr
 from plotly.subplots import make_subplots
@@ -41,13 +42,15 @@ def draw(trees: Trees) -> Drawn:
         for d, boxes in BOXES.items()
         for L in boxes
     }
-    points = [
-        (N2, L, here.r.sel(N2=N2).item(), here.r_stderr.sel(N2=N2).item())
-        for (d, L), here in ds.items()
-        for N2 in here.N2.values
-        if d == 3
-    ]
-    critical, chi2 = critical_point(*zip(*points, strict=True))
+    points = np.array(
+        [
+            (N2, L, here.r.sel(N2=N2).item(), here.r_stderr.sel(N2=N2).item())
+            for (d, L), here in ds.items()
+            for N2 in here.N2.values
+            if d == 3
+        ]
+    )
+    critical, chi2 = critical_point(*points.T)
     rows = tuple(_row(d, L, here.sel(N2=N2)) for (d, L), here in ds.items() for N2 in here.N2)
     return Drawn(_caption(critical, chi2), _figure(ds, critical), rows)
 
