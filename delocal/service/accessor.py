@@ -102,13 +102,6 @@ class DatasetAccessor:
         """Return what to cite, as BibTeX: the papers of the theory, and this program."""
         return citations.bibtex([self._ds])
 
-    @cached_property
-    def plot(self) -> Plots:
-        """The figures of this dataset, one method for each: ``ds.delocal.plot.kappa()``."""
-        from delocal.service.figures import Plots  # plotly, which most questions do without
-
-        return Plots(self._ds)
-
     def provenance(self) -> dict[str, Any]:
         """Return request, seed, options and versions as recorded, as Python objects."""
         return provenance.recorded(self._ds)
@@ -169,13 +162,6 @@ class TreeAccessor:
     def cite(self) -> str:
         """Return what to cite, as BibTeX: the papers of all theories, and this program."""
         return citations.bibtex(self._datasets().values())
-
-    @cached_property
-    def plot(self) -> Plots:
-        """The figures of this sweep, one method for each: ``tree.delocal.plot.kappa()``."""
-        from delocal.service.figures import Plots  # plotly, which most questions do without
-
-        return Plots(self._tree)
 
     def provenance(self) -> dict[str, dict[str, Any]]:
         """Return for each group request, seed, options and versions as recorded."""
