@@ -253,11 +253,3 @@ def test_provenance_is_read_back(tree, scaling):
     assert found["model"] == "scaling"
     assert tree.delocal.provenance()["network"]["options"]["sampler"] == "dilute"
     assert xr.Dataset().delocal.provenance() == {}
-
-
-def test_figures_of_a_sweep_and_of_one_of_its_datasets(tree, scaling):
-    assert {"kappa", "convergence"} <= set(tree.delocal.plot.names())
-    assert "convergence" not in scaling.delocal.plot.names()
-    both = [data.delocal.plot.kappa(W=20) for data in (tree, scaling)]
-    assert both[0].data
-    assert both[0].data == both[1].data
