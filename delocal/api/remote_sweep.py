@@ -294,7 +294,8 @@ class RemoteSweep:
 
         Each has a further variable `computed`, true where a cell was there at the time of this
         call; ``ds.kappa_sd.where(ds.computed)`` is NaN elsewhere. Chunks travel when they are
-        needed, and may then show more.
+        needed, and may then show more. A block writes its status first: values of one that is
+        being written at the time of this call are there some milliseconds later.
         """
         return self.open().map_over_datasets(_with_mask)
 
@@ -372,7 +373,7 @@ def _text(value: Any) -> str:
 
 
 def _with_mask(ds: xr.Dataset) -> xr.Dataset:
-    """Add `computed`. Values are read later than it, and a block writes its status last."""
+    """Add `computed`, which is read now; values are read later."""
     if "status" not in ds:
         return ds
     return ds.assign(computed=ds["status"].load() != Status.NOT_COMPUTED)
