@@ -83,7 +83,7 @@ def test_choices_are_heeded(rest, url):
         ("/kappa?model=scalin", 404, "did you mean 'scaling'"),
         ("/kappa?variable=kapa_sd", 422, "did you mean 'kappa_sd'"),
         ("/kappa", 422, "sel=W=VALUE with one of 1, 2, 3"),
-        ("/kappa?sel=W", 422, "write sel=T=1e-3"),
+        ("/kappa?sel=W", 422, "write a coordinate and values: W=1"),
         ("/kappa?sel=W=1.5", 422, "nearest are"),
         ("/heatmap?x=w", 422, "no axis 'w'"),
         ("/kappa?theme=blue", 422, "theme"),

@@ -413,7 +413,7 @@ def test_what_a_sweep_can_give_follows_from_its_variables(plane, sampled, line):
         ("kappa", {"variable": "kapa_sd"}, SelectionError, "did you mean 'kappa_sd'"),
         ("kappa", {"x": "t"}, SelectionError, "no axis 't' for 'kappa'; Known: T, alpha, beta"),
         ("kappa", {"sel": ["w=1"]}, SelectionError, "no axis 'w'"),
-        ("kappa", {"sel": ["W"]}, SelectionError, "write sel=T=1e-3"),
+        ("kappa", {"sel": ["W"]}, SelectionError, "write a coordinate and values: W=1"),
         ("kappa", {"sel": ["W=1", "W=2"]}, SelectionError, "W is given twice"),
         ("kappa", {"sel": ["alpha=3.4"]}, SelectionError, "nearest are 3.5 and 2.5"),
         ("kappa", {"sel": ["alpha=3.5"]}, SelectionError, "add sel=beta=VALUE with one of 1.25"),

@@ -10,7 +10,7 @@ import numpy as np
 
 from delocal.service.errors import SelectionError, did_you_mean
 from delocal.service.figures.style import STYLES, Style, Theme
-from delocal.service.results import Selection
+from delocal.service.results import Selection, parse_selections
 
 
 @dataclass(frozen=True)
@@ -86,15 +86,7 @@ class Choices:
 def _selections(sel: Mapping[str, Any] | Iterable[str]) -> dict[str, Selection]:
     if isinstance(sel, Mapping):
         return {name: _selection(value) for name, value in sel.items()}
-    found: dict[str, Selection] = {}
-    for text in [sel] if isinstance(sel, str) else sel:
-        name, equals, values = text.partition("=")
-        if not equals or not values:
-            raise SelectionError(f"sel = {text!r} is no selection; write sel=T=1e-3")
-        if name in found:
-            raise SelectionError(f"{name} is given twice; write several values as {name}=1,2")
-        found[name] = Selection.parse(values)
-    return found
+    return parse_selections([sel] if isinstance(sel, str) else list(sel))
 
 
 def _selection(value: Any) -> Selection:
