@@ -155,15 +155,28 @@ def test_a_small_sweep_does_not_wait_for_a_large_one(ledger, tmp_path, start):
         time.sleep(0.02 * len(task.blocks))
         return [replace(receipt, seconds=0.02) for receipt in run_task(task)]
 
-    executor = ThreadExecutor(slowly)
-    start(executor)
+    start(ThreadExecutor(slowly))
     time.sleep(0.2)
-    assert executor.shortened == []
     enter(ledger, tmp_path, small)
     wait(ledger, small.sweep_id)
     assert not ledger.sweep(large.sweep_id).state.ended
     wait(ledger, large.sweep_id)
-    assert executor.shortened == [str(tmp_path / "sweeps" / large.sweep_id)]  # once, for the small
+
+
+def test_a_new_sweep_shortens_the_tasks_of_others_once(ledger, tmp_path):
+    large, small = plan(cells=300, block_cells=1), plan(t=0.03)
+    enter(ledger, tmp_path, large)
+    executor = ThreadExecutor()
+    executor.submit = lambda task, done: executor.tasks.append(task)  # which never ends
+    dispatcher = Dispatcher(ledger, executor, tmp_path / "sweeps")
+    dispatcher._fill()
+    assert len(executor.tasks) == TASKS_PER_SLOT * executor.slots
+    assert executor.shortened == []
+    enter(ledger, tmp_path, small)
+    for _ in range(3):
+        dispatcher._fill()
+    assert executor.shortened == [str(tmp_path / "sweeps" / large.sweep_id)]
+    dispatcher.stop()
 
 
 def test_tasks_are_shorter_the_more_sweeps_there_are(ledger, tmp_path, start):
