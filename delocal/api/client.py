@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -12,8 +13,11 @@ import xarray as xr
 from delocal.api.http_calls import PATIENCE_SECONDS, TIMEOUT_SECONDS, Connection, error_of
 from delocal.api.remote_sweep import RemoteSweep
 from delocal.api.response_cache import ResponseCache
+from delocal.service.errors import NotFound
 from delocal.service.request import Request, SweepRequest
 from delocal.service.results import from_plain
+
+SWEEP_ID = re.compile("[0-9a-f]{16}")
 
 PAGE = 1000  # sweeps that one answer holds at most
 
@@ -112,6 +116,11 @@ class Client:
 
     def sweep(self, sweep_id: str) -> RemoteSweep:
         """Return a sweep that was submitted before; NotFound if there is none."""
+        if not SWEEP_ID.fullmatch(sweep_id):
+            raise NotFound(
+                f"{sweep_id!r} is no id of a sweep, which has 16 digits of 0-9 and a-f, "
+                "as `delocal ls` shows it"
+            )
         sweep = RemoteSweep(self, sweep_id)
         sweep.status()
         return sweep

@@ -92,6 +92,13 @@ def install(app: FastAPI) -> None:
         advice = f"{error}. Ask again when there is room, or when it answers: nothing is lost"
         return problem(*STATUS[NoRoom if error.errno in NO_ROOM else NotReady], advice)
 
+    @app.exception_handler(ValueError)
+    def _bytes(_: Request, error: ValueError) -> Response:
+        if "checksum" not in str(error):  # what the codec of a chunk says; it has no class for it
+            raise error
+        advice = "a chunk is not what was stored; `delocal doctor --repair` computes it again"
+        return answer(Damaged(f"{error}: {advice}"))
+
     @app.exception_handler(RequestValidationError)
     def _validation(_: Request, error: RequestValidationError) -> Response:
         problems = [

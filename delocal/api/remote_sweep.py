@@ -59,6 +59,9 @@ class RemoteSweep:
         self.id = sweep_id
         self._client = client
 
+    def __repr__(self) -> str:
+        return f"RemoteSweep({self.id!r} of {self._client.url})"
+
     @property
     def _path(self) -> str:
         return f"/v1/sweeps/{quote(self.id, safe='')}"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from typing import get_args
 
-from delocal.physics.model import Model
+from delocal.physics.model import Kind, Model
 
 NAME = re.compile(r"[a-z][a-z0-9]*(-[a-z0-9]+)*")  # of a group of a store, and of an address
 
@@ -34,6 +35,8 @@ def _problems(model: Model) -> Iterator[str]:
             yield f"{variable.name} depends on {', '.join(strange)}, which is no parameter"
         if strange := sorted(set(variable.dims) - set(model.coordinates)):
             yield f"{variable.name} has the dimension {', '.join(strange)}; give its coordinate"
+    if model.kind not in get_args(Kind):
+        yield f"kind {model.kind!r} is none of {', '.join(get_args(Kind))}"
     if (model.replicate is None) == (model.kind == "monte-carlo"):
         yield "`replicate` belongs to kind='monte-carlo', and to no other"
     if model.replicate is not None and model.target not in names:

@@ -10,22 +10,16 @@ import xarray as xr
 
 from delocal.service.errors import SelectionError, did_you_mean
 from delocal.service.export import boxes
+from delocal.service.results import model_named
 
 
 def one_of(tree: xr.DataTree, model: str | None) -> xr.Dataset:
-    """Return the dataset of a model; of the only one that is no list of replicas, if it is None.
+    """Return the dataset of a model, which must be named if there are several.
 
-    SelectionError if there is none of this name, or one must be named.
+    Raises what :func:`delocal.service.results.model_named` does.
     """
     known = [name for name, child in tree.children.items() if child.dataset.data_vars]
-    summaries = [name for name in known if f"{name}_replicas" in known] or known
-    if model is None and len(summaries) == 1:
-        model = summaries[0]
-    if model is None:
-        raise SelectionError(f"say which model: {', '.join(known)}")
-    if model not in known:
-        raise SelectionError(f"no model {model!r} in this sweep; {did_you_mean(model, known)}")
-    return tree[model].to_dataset()
+    return tree[model_named(model, known)].to_dataset()
 
 
 def walk(

@@ -5,15 +5,15 @@ from __future__ import annotations
 import queue
 import threading
 import time
-import traceback
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 import structlog
 
-from delocal.service.ledger import Lease, Ledger
+from delocal.service.ledger import Lease, Ledger, may_pass
 from delocal.service.room import pause, resume
 from delocal.service.states import Priority
 from delocal.workers.block import Task, store_failed_block
@@ -59,6 +59,9 @@ class Dispatcher:
         self._stores: dict[str, SweepStore] = {}
         self._outcomes: queue.Queue[tuple[Lease, Outcome] | None] = queue.Queue()
         self._in_flight: Counter[str] = Counter()  # tasks by sweep
+        self._leases = count()
+        self._kept: list[tuple[Lease, Outcome]] = []  # what the ledger could not take so far
+        self._again = 0.0  # when it is asked once more
         self._paused: dict[str, float] = {}  # sweeps without room: when to look again
         self._told: set[str] = set()  # sweeps whose tasks were asked to end
         self._renewed = 0.0
@@ -122,11 +125,11 @@ class Dispatcher:
             self._settle_failure(lease, outcome)
             return
         plan = self.store(lease.sweep_id).plan
-        self._ledger.record(plan, self.owner, lease.model, outcome)
+        self._ledger.record(plan, lease.owner, lease.model, outcome)
         self._count_blocks(outcome)
         log.debug("task done", seconds=round(sum(r.seconds for r in outcome), 3))
         for block in set(lease.blocks) - {receipt.block for receipt in outcome}:  # cancelled
-            self._ledger.release(lease.sweep_id, self.owner, lease.model, block, counts=False)
+            self._ledger.release(lease.sweep_id, lease.owner, lease.model, block, counts=False)
         record = self._ledger.sweep(lease.sweep_id)
         if outcome:
             self._paused.pop(lease.sweep_id, None)
@@ -160,6 +163,10 @@ class Dispatcher:
 
     def _settle_finished(self) -> None:
         """Wait up to a second for a task to finish or a call to `wake`; settle what has."""
+        if self._kept and time.monotonic() > self._again:
+            for kept in self._kept:
+                self._outcomes.put(kept)
+            self._kept.clear()
         try:
             finished = self._outcomes.get(timeout=1.0)
             while True:
@@ -172,10 +179,32 @@ class Dispatcher:
     def _settle_or_keep(self, lease: Lease, outcome: Outcome) -> None:
         try:
             self.settle(lease, outcome)
-        except Exception:  # the ledger did not take it: it stays to be settled
-            self._outcomes.put((lease, outcome))
-            raise
+        except Exception as error:
+            if may_pass(error) and self._is_there(lease.sweep_id):
+                log.warning("outcome not recorded; trying again", error=str(error))
+                self._kept.append((lease, outcome))
+                self._again = time.monotonic() + 1.0
+                return
+            log.exception("the outcome of a task cannot be recorded")
+            self._give_back(lease, error)
         self._in_flight -= Counter([lease.sweep_id])
+
+    def _is_there(self, sweep_id: str) -> bool:
+        """Whether a sweep was not purged; one of which nothing can be learned is there."""
+        try:
+            return self._ledger.sweep(sweep_id) is not None
+        except Exception as error:
+            if may_pass(error):
+                return True
+            raise
+
+    def _give_back(self, lease: Lease, error: Exception) -> None:
+        """Treat a task whose outcome cannot be recorded as failed; other sweeps go on."""
+        try:
+            if self._is_there(lease.sweep_id):
+                self._settle_failure(lease, error)
+        except Exception:
+            log.exception("its blocks wait until their lease runs out")
 
     def _fill(self) -> None:
         """Submit tasks until the window is full or no sweep wants more."""
@@ -240,7 +269,9 @@ class Dispatcher:
             self._wait(sweep_id, str(error))
             return False
         number = self._blocks_per_task(plan, share=1 / len(self._known))
-        lease = self._ledger.lease(sweep_id, self.owner, number, time.time() + LEASE_SECONDS)
+        # A name for each lease: a task that ends late must not settle the next lease of its blocks.
+        owner = f"{self.owner}:{next(self._leases)}"
+        lease = self._ledger.lease(sweep_id, owner, number, time.time() + LEASE_SECONDS)
         if lease is None:
             return False
         self._in_flight[sweep_id] += 1
@@ -283,7 +314,7 @@ class Dispatcher:
 
     def _settle_failure(self, lease: Lease, error: BaseException) -> None:
         """Give the blocks of a failed task back; one that failed too often is stored as failed."""
-        what = "".join(traceback.format_exception_only(error)).strip()
+        what = failure_of(error)["error"]
         log.warning("task failed", error=what)
         if waits := unavailable(error):
             self._wait(lease.sweep_id, what)
@@ -294,10 +325,10 @@ class Dispatcher:
             if tried >= most:
                 receipt = self._failed_receipt(lease, block, error)
                 plan = self.store(lease.sweep_id).plan
-                self._ledger.give_up(plan, self.owner, receipt, what)
+                self._ledger.give_up(plan, lease.owner, receipt, what)
             else:
                 self._ledger.release(
-                    lease.sweep_id, self.owner, lease.model, block, counts=not blameless
+                    lease.sweep_id, lease.owner, lease.model, block, counts=not blameless
                 )
 
     def _failed_receipt(self, lease: Lease, block: int, error: BaseException) -> Receipt:

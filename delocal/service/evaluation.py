@@ -33,7 +33,7 @@ from delocal.workers.plan import Part, Plan, model_of
 MAX_CELLS = 100_000  # all variables of so many cells are some dozen MiB
 MEASURED_FOR = 1.0  # seconds, before a measured cost is believed rather than the model's own
 AT_A_TIME = 2  # each keeps a core busy that sweeps and other answers want too
-ADVICE = "Take fewer points, or submit them as a sweep: POST /v1/sweeps"
+ADVICE = "Take fewer points, or submit them as a sweep"
 FIELDS = {"axes": "parameters", "fixed": "parameters"}
 """Where a caller gave what a request for a sweep has elsewhere."""
 
@@ -187,7 +187,7 @@ def _model(name: str) -> Model:
     if name not in known:
         raise NotFound(f"no model {name!r}; {did_you_mean(name, known)}")
     if known[name].replicate is not None:
-        message = f"{name} is a Monte Carlo model; submit it as a sweep: POST /v1/sweeps"
+        message = f"{name} is a Monte Carlo model; submit it as a sweep"
         raise RequestError([Problem("model", message)])
     return known[name]
 

@@ -11,7 +11,8 @@ import os
 import shutil
 import uuid
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from itertools import product
 from pathlib import Path
@@ -30,6 +31,8 @@ Read = Callable[[str], bytes | None]
 Progress = Callable[[int, int], None]
 
 COMPRESSION = {"compression": "gzip", "compression_opts": 4, "shuffle": True}
+AT_A_TIME = 8  # files that are read at a time, for each may wait for a server
+AHEAD = 64  # files that are read and not written yet
 EPOCH = (1980, 1, 1, 0, 0, 0)  # of every file in a zip: equal sweeps are equal bytes
 
 
@@ -86,8 +89,7 @@ def copy_store(read: Read, path: str | Path, progress: Progress | None = None) -
     report = progress or _silent
     with _whole(Path(path)) as partial:
         names = list(_names(read))
-        for done, name in enumerate(names, 1):
-            content = read(name)
+        for done, (name, content) in enumerate(_several(read, names), 1):
             if content is not None:
                 (partial / name).parent.mkdir(parents=True, exist_ok=True)
                 (partial / name).write_bytes(content)
@@ -189,12 +191,19 @@ def _to_zip(read: Read, path: Path, progress: Progress) -> list[Path]:
     """Copy the hierarchy byte by byte; chunks are compressed already."""
     with _whole(path) as partial, zipfile.ZipFile(partial, "w") as archive:
         names = list(_names(read))
-        for done, name in enumerate(names, 1):
-            content = read(name)
+        for done, (name, content) in enumerate(_several(read, names), 1):
             if content is not None:
                 archive.writestr(zipfile.ZipInfo(name, EPOCH), content)
             progress(done, len(names))
     return [path]
+
+
+def _several(read: Read, names: Sequence[str]) -> Iterator[tuple[str, bytes | None]]:
+    """Yield names with their files, some of which are read at a time."""
+    with ThreadPoolExecutor(AT_A_TIME) as pool:
+        for begin in range(0, len(names), AHEAD):
+            some = names[begin : begin + AHEAD]
+            yield from zip(some, pool.map(read, some), strict=True)
 
 
 def _names(read: Read) -> Iterator[str]:
@@ -260,6 +269,7 @@ def _whole(path: Path) -> Iterator[Path]:
     """Give a name to write to; the file or folder appears whole or not at all."""
     if path.exists():
         raise FileExistsError(f"{path} exists; choose another name")
+    path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f"{path.name}.{uuid.uuid4().hex[:8]}.partial")
     try:
         yield partial

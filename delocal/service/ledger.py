@@ -82,11 +82,12 @@ class Event:
 
 @dataclass(frozen=True)
 class Lease:
-    """Blocks of one model that this service may compute until the lease runs out."""
+    """Blocks of one model that its owner may compute until the lease runs out."""
 
     sweep_id: str
     model: str
     blocks: tuple[int, ...]
+    owner: str
     attempt: int = 1
 
 
@@ -257,16 +258,12 @@ class Ledger:
             self._move(db, sweep_id, SweepState.RUNNING, SweepState.QUEUED)
         lost = {r.block for r in rows if r.state == BlockState.LEASED and r.model == model}
         self.lease_expiries += len(lost.intersection(taken))
-        return Lease(sweep_id, model, tuple(taken), attempt + 1)
+        return Lease(sweep_id, model, tuple(taken), owner, attempt + 1)
 
     def renew(self, owner: str, until: float) -> None:
-        """Prolong every lease of `owner`."""
+        """Prolong every lease of `owner`, and of those whose names begin with it and a colon."""
         with self._write() as db:
-            db.execute(
-                blocks.update()
-                .where(blocks.c.owner == owner, blocks.c.state == BlockState.LEASED)
-                .values(lease_until=until)
-            )
+            db.execute(blocks.update().where(*_held_by(owner)).values(lease_until=until))
 
     def record(self, plan: Plan, owner: str, name: str, receipts: Iterable[Receipt]) -> None:
         """Turn the leased blocks of `receipts` done; a block whose lease was lost is ignored.
@@ -308,21 +305,25 @@ class Ledger:
             _drop_unwanted(db, sweep_id)
         return moved
 
-    def retry(self, plan: Plan) -> list[tuple[str, int]]:
-        """Queue again what failed or was cancelled, and return the blocks that had been stored.
+    def stored_but_wrong(self, plan: Plan) -> list[tuple[str, int]]:
+        """Return the blocks that `retry` would queue again and that are stored.
 
-        These are blocks with cells that raised; whoever calls removes their receipts, so that
-        they are computed anew. The sweep is queued if there is anything to do.
+        These have cells that raised. Their receipts are to be removed before they are queued, or
+        a dispatcher that is faster finds them and takes the blocks for done.
         """
+        with self._read() as db:
+            return _stored(db, plan, _retried(db, plan))
+
+    def retry(self, plan: Plan) -> bool:
+        """Queue again what failed or was cancelled, and the sweep: False if there is nothing."""
         with self._write_sweep(plan.sweep_id) as db:
             again = _retried(db, plan)
-            if not again:
-                return []
-            self._move(db, plan.sweep_id, SweepState.QUEUED)
-            stored = _queue_again(db, plan, again)
-            here = sweeps.c.id == plan.sweep_id
-            db.execute(sweeps.update().where(here).values(**totals(db, plan)))
-        return stored
+            if again:
+                self._move(db, plan.sweep_id, SweepState.QUEUED)
+                _queue_again(db, plan, again)
+                here = sweeps.c.id == plan.sweep_id
+                db.execute(sweeps.update().where(here).values(**totals(db, plan)))
+        return bool(again)
 
     def note(self, sweep_id: str, kind: str, data: Mapping[str, Any]) -> None:
         """Add an event to the story of a sweep."""
@@ -330,12 +331,20 @@ class Ledger:
             _add_event(db, sweep_id, kind, data)
 
     def release_all(self, owner: str) -> None:
-        """Give every block of `owner` back; those that are stored meanwhile are not repeated."""
+        """Give back, as untried, every block that `renew` would keep.
+
+        Those that are stored meanwhile are not repeated.
+        """
         with self._write() as db:
             db.execute(
                 blocks.update()
-                .where(blocks.c.owner == owner, blocks.c.state == BlockState.LEASED)
-                .values(state=BlockState.QUEUED, owner=None, lease_until=None)
+                .where(*_held_by(owner))
+                .values(
+                    state=BlockState.QUEUED,
+                    owner=None,
+                    lease_until=None,
+                    attempt=sa.case((blocks.c.attempt > 0, blocks.c.attempt - 1), else_=0),
+                )
             )
             _drop_unwanted(db)
 
@@ -542,7 +551,8 @@ def revisions(url: str) -> tuple[str | None, str]:
 
 
 def _engine(url: str) -> Engine:
-    engine = sa.create_engine(driver_of(url))
+    # A database that was restarted has cut the connections that are kept.
+    engine = sa.create_engine(driver_of(url), pool_pre_ping=True)
     if engine.dialect.name == "sqlite":
 
         @event.listens_for(engine, "connect")
@@ -559,6 +569,12 @@ def _engine(url: str) -> Engine:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def may_pass(error: BaseException) -> bool:
+    """Whether an error of a disk or database may be gone when one tries again."""
+    passing = (OSError, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
+    return isinstance(error, passing)
 
 
 def _no_room(error: sa.exc.OperationalError) -> int | None:
@@ -581,6 +597,11 @@ def _these(sweep_id: str, model: str, taken: Sequence[int]) -> list[sa.ColumnEle
         blocks.c.model == model,
         blocks.c.block.in_(taken),
     ]
+
+
+def _held_by(owner: str) -> list[sa.ColumnElement[bool]]:
+    own = (blocks.c.owner == owner) | blocks.c.owner.startswith(f"{owner}:", autoescape=True)
+    return [blocks.c.owner.is_not(None), own, blocks.c.state == BlockState.LEASED]
 
 
 def _settle(db: Connection, sweep_id: str, owner: str, receipt: Receipt, to: BlockState) -> bool:
@@ -641,19 +662,24 @@ def _retried(db: Connection, plan: Plan) -> dict[str, set[int]]:
     return again
 
 
-def _queue_again(
-    db: Connection, plan: Plan, again: Mapping[str, set[int]]
-) -> list[tuple[str, int]]:
-    """Put blocks back to where they began, and return those whose data are stored."""
-    stored: list[tuple[str, int]] = []
+def _stored(db: Connection, plan: Plan, again: Mapping[str, set[int]]) -> list[tuple[str, int]]:
+    """Return those of the blocks whose data are stored."""
+    settled = blocks.c.state.in_([BlockState.DONE, BlockState.FAILED])
+    return [
+        (name, block)
+        for name, numbers in again.items()
+        for some in _batches(sorted(numbers), 500)
+        for block in db.scalars(
+            sa.select(blocks.c.block).where(*_these(plan.sweep_id, name, some), settled)
+        )
+    ]
+
+
+def _queue_again(db: Connection, plan: Plan, again: Mapping[str, set[int]]) -> None:
+    """Put blocks back to where they began."""
     for name, numbers in again.items():
         part = plan.part(name)
         for some in _batches(sorted(numbers), 500):
-            these = _these(plan.sweep_id, name, some)
-            done = sa.select(blocks.c.block).where(
-                *these, blocks.c.state.in_([BlockState.DONE, BlockState.FAILED])
-            )
-            stored += [(name, block) for block in db.scalars(done)]
             db.execute(
                 failures.delete().where(
                     failures.c.sweep_id == plan.sweep_id,
@@ -672,7 +698,6 @@ def _queue_again(
         if part.role == "replicas" and part.model in again:
             first = (cells * part.batches for cells in again[part.model])
             wake_summaries(db, plan, part, first)
-    return stored
 
 
 def _wait_again(db: Connection, sweep_id: str, receipt: Receipt) -> None:

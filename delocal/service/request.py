@@ -18,6 +18,7 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
+    StringConstraints,
     ValidationError,
     model_validator,
 )
@@ -35,6 +36,7 @@ from delocal.workers.plan import Plan, plan_parts
 from delocal.workers.refinement import Refinement
 from delocal.workers.sampling import Sampling
 
+Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]  # that any database takes
 MAX_CELLS = 20_000_000
 MAX_REPLICAS = 100_000
 BUDGET = 64  # times the replicas to begin with, where a target is set without a budget
@@ -179,8 +181,8 @@ class SweepRequest(BaseModel):
     priority: Priority = Field(
         default=Priority.NORMAL, description="turns beside other sweeps: 1, 3 or 9 in a round"
     )
-    name: str = Field(default="", max_length=200)
-    tags: tuple[str, ...] = ()
+    name: Text = Field(default="", max_length=200)
+    tags: tuple[Text, ...] = ()
 
     @classmethod
     def parse(cls, content: Mapping[str, Any] | SweepRequest) -> SweepRequest:

@@ -73,6 +73,30 @@ def parse_selections(texts: Sequence[str]) -> dict[str, Selection]:
     return found
 
 
+def model_named(model: str | None, known: Sequence[str]) -> str:
+    """Return which of the groups of a sweep is meant: the only one that is no list of replicas.
+
+    Raises
+    ------
+    SelectionError
+        Several, and none is named.
+    NotFound
+        No such group.
+
+    Examples
+    --------
+    >>> model_named(None, ["network", "network_replicas"])
+    'network'
+    """
+    models = [name for name in known if name.removesuffix("_replicas") not in {*known} - {name}]
+    if model is None and len(models) > 1:
+        raise SelectionError(f"the sweep has several models, say which: {', '.join(models)}")
+    name = models[0] if model is None else model
+    if name not in known:
+        raise NotFound(f"the sweep has no model {name!r}; {did_you_mean(name, known)}")
+    return name
+
+
 class OpenDatasets:
     """Datasets kept open between queries, the least recently used sweep closed first.
 
@@ -87,13 +111,7 @@ class OpenDatasets:
     def get(self, store: SweepStore, model: str | None) -> xr.Dataset:
         """Return the dataset of `model`, which may be left out if the sweep has only one."""
         generation = self._generation(store)
-        models = generation.models
-        if model is None and len(models) > 1:
-            raise SelectionError(f"the sweep has several models, say which: {', '.join(models)}")
-        name = model or models[0]
-        if name not in models:
-            raise NotFound(f"the sweep has no model {name!r}; {did_you_mean(name, models)}")
-        return generation.dataset(name)
+        return generation.dataset(model_named(model, generation.models))
 
     def every(self, store: SweepStore) -> dict[str, xr.Dataset]:
         """Return the datasets of all groups by their names."""

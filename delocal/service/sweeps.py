@@ -186,16 +186,17 @@ class Sweeps:
         """Compute again what failed or was cancelled in a sweep that has ended, and only that.
 
         Conflict if it has not ended, or nothing is left to do; QuotaUsedUp if the caller has as
-        many sweeps at work as it may have.
+        many sweeps at work as it may have, or what is left takes more core-seconds than it has.
         """
         record = self.get(sweep_id)
         if not record.state.ended:
             raise Conflict(f"sweep {sweep_id} is {record.state}; wait for it, or cancel it first")
-        self._quotas.check(by.id, cells=0, seconds=0.0)
+        left = max(0.0, (record.expected_seconds or 0.0) - record.seconds)
+        self._quotas.check(by.id, cells=0, seconds=left)
         store = self.store(sweep_id)
-        for name, block in self.ledger.retry(store.plan):
+        for name, block in self.ledger.stored_but_wrong(store.plan):
             store.forget(name, block)
-        if self.get(sweep_id).state.ended:
+        if not self.ledger.retry(store.plan):
             raise Conflict(f"nothing failed in sweep {sweep_id}, and nothing was cancelled")
         self._dispatcher.wake()
         return self.get(sweep_id)
@@ -276,7 +277,7 @@ class Sweeps:
 
     def _run_here(self, plan: Plan, store: SweepStore) -> None:
         for part in plan.parts:
-            lease = Lease(plan.sweep_id, part.name, tuple(part.blocks))
+            lease = Lease(plan.sweep_id, part.name, tuple(part.blocks), self._dispatcher.owner)
             task = Task(store.location, plan.digest, part.name, lease.blocks)
             self._dispatcher.settle(lease, outcome_of(task))
 
@@ -332,7 +333,7 @@ def one_model(name: str) -> dict[str, Any]:
 
 
 def _not_found(sweep_id: str) -> NotFound:
-    return NotFound(f"no sweep {sweep_id!r}; GET /v1/sweeps lists those there are")
+    return NotFound(f"no sweep {sweep_id!r}; `delocal ls` or GET /v1/sweeps lists those there are")
 
 
 def _finite(bound: float) -> float | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import traceback
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -44,13 +45,23 @@ def failure_of(
     cell: tuple[int, ...] | None = None,
     parameters: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return what is kept of an error: the cell, its parameters, the message, the traceback."""
+    """Return what is kept of an error: the cell, its parameters, the message, the traceback.
+
+    Any database and JSON take it: what no text may hold is escaped, and NaN and infinities are
+    None.
+    """
+    point = {name: float(value) for name, value in (parameters or {}).items()}
     return {
         "cell": None if cell is None else list(cell),
-        "parameters": {name: float(value) for name, value in (parameters or {}).items()},
-        "error": "".join(traceback.format_exception_only(error)).strip(),
-        "traceback": "".join(traceback.format_exception(error)),
+        "parameters": {n: value if math.isfinite(value) else None for n, value in point.items()},
+        "error": _plain("".join(traceback.format_exception_only(error)).strip()),
+        "traceback": _plain("".join(traceback.format_exception(error))),
     }
+
+
+def _plain(text: str) -> str:
+    """Return a text without NUL and lone surrogates."""
+    return text.replace("\0", "\\0").encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def blank(model: Model, layout: Layout, status: Status) -> dict[str, NDArray[Any]]:

@@ -90,7 +90,7 @@ def test_an_unknown_model_or_variable_is_named(rest):
 
 
 def test_a_monte_carlo_model_is_to_be_swept(rest):
-    assert "POST /v1/sweeps" in ask(rest, {}, "network", 422)["detail"]
+    assert "submit it as a sweep" in ask(rest, {}, "network", 422)["detail"]
 
 
 def test_what_is_too_large_or_too_dear_is_refused_with_advice(rest):

@@ -12,6 +12,7 @@ from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
 from delocal.workers.local import run_plan
+from delocal.workers.store import SweepStore
 
 BROKEN = {"x": set()}  # values of x at which the model raises
 SEGMENT = 0.001
@@ -158,6 +159,14 @@ def test_cells_that_raised_are_tried_again_and_no_others(service, tmp_path, monk
     assert "ZeroDivisionError" in failures[0]["traceback"]
     BROKEN["x"] = set()
     work = service.ledger.sweep(sweep_id).seconds
+    forget = SweepStore.forget
+
+    def slowly(*block):  # in a bucket, with a dispatcher that has nothing else to do
+        service.dispatcher.wake()
+        time.sleep(0.3)
+        forget(*block)
+
+    monkeypatch.setattr(SweepStore, "forget", slowly)
     service.sweeps.retry(sweep_id)
     record = service.sweeps.wait(sweep_id, timeout=60)
     assert record.state == SweepState.DONE

@@ -6,7 +6,7 @@ import xarray as xr
 
 import delocal
 from delocal.service.cells import one_of, walk
-from delocal.service.errors import SelectionError
+from delocal.service.errors import NotFound, SelectionError
 
 REQUEST = {
     "models": ["scaling"],
@@ -60,8 +60,8 @@ def test_the_model_is_named_where_there_are_several():
     one = xr.DataTree.from_dict({"a": xr.Dataset(status), "a_replicas": xr.Dataset(status)})
     assert one_of(one, None).identical(one["a"].to_dataset())
     two = xr.DataTree.from_dict({"a": xr.Dataset(status), "b": xr.Dataset(status)})
-    with pytest.raises(SelectionError, match="say which model: a, b"):
+    with pytest.raises(SelectionError, match="say which: a, b"):
         one_of(two, None)
-    with pytest.raises(SelectionError, match="no model 'c' in this sweep"):
+    with pytest.raises(NotFound, match="the sweep has no model 'c'"):
         one_of(two, "c")
     assert one_of(two, "b").identical(two["b"].to_dataset())

@@ -9,6 +9,7 @@ import pytest
 
 from delocal.service import dispatcher as dispatching
 from delocal.service.dispatcher import TASKS_PER_SLOT, Dispatcher
+from delocal.service.ledger import Lease
 from delocal.service.request import SweepRequest
 from delocal.service.states import Priority, SweepState
 from delocal.workers.block import Task, run_block, run_task
@@ -161,6 +162,68 @@ def test_a_small_sweep_does_not_wait_for_a_large_one(ledger, tmp_path, start):
     wait(ledger, small.sweep_id)
     assert not ledger.sweep(large.sweep_id).state.ended
     wait(ledger, large.sweep_id)
+
+
+def test_a_task_that_ends_late_does_not_touch_the_next_lease_of_its_blocks(ledger, tmp_path):
+    one = plan(cells=4, block_cells=1)
+    store = enter(ledger, tmp_path, one)
+    executor = ThreadExecutor()
+    executor.submit = lambda task, done: executor.tasks.append((task, done))  # never ends
+    dispatcher = Dispatcher(ledger, executor, tmp_path / "sweeps")
+    dispatcher._fill()
+    late = list(executor.tasks)
+    ledger.cancel(one.sweep_id)
+    assert ledger.retry(store.plan)
+    dispatcher._in_flight.clear()
+    dispatcher._fill()
+    assert len(executor.tasks) == 2 * len(late)
+    for task, done in late:
+        done(task, [])  # cancelled, as it was asked to
+    dispatcher._settle_finished()
+    assert ledger.lease(one.sweep_id, "another", 4, time.time() + 60) is None  # all are held
+    dispatcher.stop()
+
+
+def test_an_outcome_that_can_never_be_recorded_stops_nobody_else(
+    ledger, tmp_path, start, monkeypatch
+):
+    bad, good = plan(), plan(t=0.03)
+    record = ledger.record
+
+    def refuse(plan, *arguments):
+        if plan.sweep_id == bad.sweep_id:
+            raise ValueError("no database takes this")
+        record(plan, *arguments)
+
+    monkeypatch.setattr(ledger, "record", refuse)
+    enter(ledger, tmp_path, bad)
+    start(ThreadExecutor())
+    enter(ledger, tmp_path, good)
+    assert wait(ledger, good.sweep_id).state == SweepState.DONE
+    assert wait(ledger, bad.sweep_id).state == SweepState.FAILED
+
+
+def test_the_outcome_of_a_sweep_that_is_gone_is_dropped(ledger, tmp_path, start):
+    gone, good = plan(), plan(t=0.03)
+    dispatcher = Dispatcher(ledger, ThreadExecutor(), tmp_path / "sweeps")
+    lease = Lease(gone.sweep_id, "scaling", (0,), "somebody")
+    dispatcher._settle_or_keep(lease, [])
+    assert not dispatcher._kept
+    enter(ledger, tmp_path, good)
+    start(ThreadExecutor())
+    assert wait(ledger, good.sweep_id).state == SweepState.DONE
+
+
+def test_a_stop_costs_no_attempt(ledger, tmp_path):
+    one = plan()
+    enter(ledger, tmp_path, one)
+    for _ in range(2 * dispatching.ATTEMPTS):
+        executor = ThreadExecutor()
+        executor.submit = lambda task, done: None
+        dispatcher = Dispatcher(ledger, executor, tmp_path / "sweeps")
+        dispatcher._fill()
+        dispatcher.stop()
+    assert ledger.attempts(one.sweep_id, "scaling", 0) == 0
 
 
 def test_a_new_sweep_shortens_the_tasks_of_others_once(ledger, tmp_path):

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 import dask
+import psutil
 import pytest
 from distributed import CancelledError, Client, LocalCluster
 from distributed.comm.core import CommClosedError
@@ -116,3 +117,11 @@ def _asleep(client):
     while not any(client.processing().values()):
         time.sleep(0.01)
     return future
+
+
+def test_without_tls_a_worker_listens_on_this_machine_alone(worker):
+    client, nanny = worker
+    _asleep(client)
+    everyone = [psutil.Process(nanny.pid), *psutil.Process(nanny.pid).children(recursive=True)]
+    sockets = [c for p in everyone for c in p.net_connections("inet") if c.status == "LISTEN"]
+    assert {socket.laddr.ip for socket in sockets} == {"127.0.0.1"}

@@ -16,13 +16,15 @@ import os, random, signal, sys, time
 from delocal.physics.models import load_models
 from delocal.service.request import SweepRequest
 from delocal.workers.block import run_block
+from delocal.workers.storage import PARTIAL
 from delocal.workers.store import SweepStore
+from delocal.workers.zarr_format import checksum_holds
 
 plan = SweepRequest.parse({{
     "models": ["scaling"],
-    "axes": {{"T": {{"geomspace": [1e-6, 1e-2, 40]}}, "W": [1, 2]}},
+    "axes": {{"T": {{"geomspace": [1e-6, 1e-2, 400]}}, "W": {{"linspace": [1, 2, 500]}}}},
     "fixed": {{"d": 2, "alpha": 3, "beta": 3}},
-}}).plan(block_cells=10)
+}}).plan(block_cells=50_000)
 store = SweepStore(sys.argv[1])
 store.create(plan)
 blocks = list(plan.parts[0].blocks)
@@ -36,9 +38,12 @@ for kill in range({KILLS}):
             for block in rng.sample(blocks, len(blocks)):
                 store.forget("scaling", block)
                 run_block(store, "scaling", block)
-    time.sleep(rng.uniform(0.001, 0.03))
+    time.sleep(rng.uniform(0.001, 0.1))
     os.kill(writer, signal.SIGKILL)
     killed += os.WIFSIGNALED(os.waitpid(writer, 0)[1])
+    for name in store.storage.names():
+        if name.rpartition("/")[2].startswith("c.") and not name.endswith(PARTIAL):
+            torn += not checksum_holds(store.storage.read(name))
     for block in blocks:
         receipt = store.signed("scaling", block)
         torn += receipt is not None and bool(list(store.damage("scaling", block, receipt)))

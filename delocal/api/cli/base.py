@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import logging
+import math
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
@@ -107,13 +109,17 @@ def is_folder(sweep: str) -> bool:
 
 def named(texts: Sequence[str] | None, option: str) -> dict[str, str]:
     """Return values by name, of texts such as ``T=1e-3``; RequestError if one is no such text."""
-    found = dict(text.partition("=")[::2] for text in texts or ())
-    wrong = [
-        Problem(option, f"{n!r} has no value; write NAME=VALUE") for n, v in found.items() if not v
+    pairs = [text.partition("=")[::2] for text in texts or ()]
+    times = Counter(name for name, _ in pairs)
+    wrong = [Problem(option, f"{n!r} has no value; write NAME=VALUE") for n, v in pairs if not v]
+    wrong += [
+        Problem(option, f"{name} is given twice; write several values as {name}=1,2")
+        for name, number in times.items()
+        if number > 1
     ]
     if wrong:
         raise RequestError(wrong)
-    return found
+    return dict(pairs)
 
 
 def tell(as_json: bool, content: Mapping[str, Any]) -> None:
@@ -123,12 +129,12 @@ def tell(as_json: bool, content: Mapping[str, Any]) -> None:
     else:
         width = max(14, *map(len, content))
         for key, value in content.items():
-            say(out, f"{key:{width}} {value}")
+            say(out, f"{key:{width}} {_cell(value)}")
 
 
 def tell_json(content: Any) -> None:
-    """Print JSON."""
-    typer.echo(json.dumps(content, indent=2))
+    """Print JSON, in which a number that is not finite is null."""
+    typer.echo(json.dumps(_finite(content), indent=2, allow_nan=False))
 
 
 def tell_status(as_json: bool, status: Mapping[str, Any]) -> None:
@@ -170,6 +176,16 @@ def plain_logs() -> None:
 
     logging.getLogger("distributed").setLevel(logging.ERROR)
     quiet_logs()
+
+
+def _finite(content: Any) -> Any:
+    if isinstance(content, float):
+        return content if math.isfinite(content) else None
+    if isinstance(content, Mapping):
+        return {name: _finite(value) for name, value in content.items()}
+    if isinstance(content, (list, tuple)):
+        return [_finite(value) for value in content]
+    return content
 
 
 def _cell(value: Any) -> str:

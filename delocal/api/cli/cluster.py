@@ -75,6 +75,8 @@ def worker(
     from delocal.workers.clusters.spec import cores, refuse_plain
 
     refuse_plain(address, insecure)
+    if host is not None and tls is None:
+        refuse_plain(host, insecure)
     command = worker_command(
         address,
         workers or cores(),

@@ -63,7 +63,11 @@ def submit(
         if dry_run:
             tell(as_json, client.estimate(parsed))
         else:
-            tell_status(as_json, client.submit(parsed).status())
+            sweep = client.submit(parsed)
+            if as_json or out.is_terminal:
+                tell_status(as_json, sweep.status())
+            else:  # ID=$(delocal submit ...)
+                say(out, sweep.id)
 
 
 @command(

@@ -58,6 +58,8 @@ def register(model: Model | None = None, /, **fields: Any) -> Any:
     ------
     ValueError
         Something is wrong with the model, which the error lists, or its name is taken.
+    TypeError
+        It is no model.
 
     Notes
     -----
@@ -83,6 +85,8 @@ def register(model: Model | None = None, /, **fields: Any) -> Any:
     """
     if model is None:
         return lambda evaluate: register(Model(evaluate=evaluate, **fields))
+    if not isinstance(model, Model):
+        raise TypeError(f"register takes a Model, not {model!r}; see delocal.physics.model.Model")
     check_model(model)
     if model.name in _own():
         raise ValueError(f"there is a model {model.name!r} already; choose another name")

@@ -118,11 +118,11 @@ def too_many_axes(
         values = left[name].values
         shown = ", ".join(number(value) for value in values[:MOST_VALUES_NAMED].tolist())
         more = ", ..." if values.size > MOST_VALUES_NAMED else ""
-        needed[name] = f"sel={name}=VALUE with one of {shown}{more}"
+        needed[name] = f"select a value of {name}: {shown}{more}"
     return SelectionError(
         f"{variable} of {offer.model} has more axes than this figure; "
-        f"add {' and '.join(needed.values())}{advice}",
-        [Problem(f"sel.{name}", f"add {text}") for name, text in needed.items()],
+        f"{'; '.join(needed.values())}{advice}",
+        [Problem(f"sel.{name}", text) for name, text in needed.items()],
     )
 
 

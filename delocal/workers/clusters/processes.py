@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from delocal.workers.clusters.spec import is_loopback
 
 # An idle cluster with the defaults costs 7 % of a core; with these about 1 %.
 QUIET = {
@@ -65,9 +68,16 @@ def worker_command(
     memory: str = "auto",
     death_seconds: int = DEATH_SECONDS,
 ) -> list[str]:
-    """Return the command of `workers` processes of one thread each, each with its nanny."""
+    """Return the command of `workers` processes of one thread each, each with its nanny.
+
+    Without TLS whoever reaches a worker runs code in it: beside a scheduler on this machine it
+    listens on this machine alone, whose address is the default of `host` then.
+    """
+    if host is None and tls is None and is_loopback(urlsplit(address).hostname or ""):
+        host = "127.0.0.1"
     command = [sys.executable, "-m", "distributed.cli.dask_worker", address, "--nanny"]
     command += ["--nworkers", str(workers), "--nthreads", "1", "--no-dashboard"]
+    command += ["--dashboard-address", "127.0.0.1:0"]  # of pages of numbers, there all the same
     command += ["--memory-limit", memory, "--death-timeout", str(death_seconds)]
     command += ["--name", name] if name else []
     command += ["--host", host] if host else []
