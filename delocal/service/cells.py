@@ -42,10 +42,7 @@ def walk(
     SelectionError
         No such status or variable.
     """
-    flags = ds["status"].attrs
-    names = dict(
-        zip(np.atleast_1d(flags["flag_values"]), flags["flag_meanings"].split(), strict=True)
-    )
+    names = _meanings(ds["status"])
     shown = [str(name) for name in ds.data_vars if name != "status"]
     for asked, known in ((statuses, list(names.values())), (variables, shown)):
         for name in asked or ():
@@ -54,19 +51,38 @@ def walk(
     return _walk(ds, names, statuses, shown if variables is None else list(variables))
 
 
+def told(array: xr.DataArray) -> Any:
+    """Return a value, or a list of them, as one says it: flags by their names.
+
+    Examples
+    --------
+    >>> told(xr.DataArray(4, attrs={"flag_values": [1, 4], "flag_meanings": "done failed"}))
+    'failed'
+    """
+    names = _meanings(array)
+    if not names:
+        return array.values.tolist()
+    return np.vectorize(lambda value: names.get(value, value), otypes=[object])(array).tolist()
+
+
+def _meanings(array: xr.DataArray) -> dict[int, str]:
+    values = np.atleast_1d(array.attrs.get("flag_values", ())).tolist()
+    return dict(zip(values, str(array.attrs.get("flag_meanings", "")).split(), strict=True))
+
+
 def _walk(
     ds: xr.Dataset, names: dict[int, str], statuses: Collection[str] | None, shown: list[str]
 ) -> Iterator[dict[str, Any]]:
     dims = [str(dim) for dim in ds["status"].dims]
     for box in boxes(ds):
         status = ds["status"].isel({dim: box[dim] for dim in dims}).values
-        told = {cell: names[int(status[cell])] for cell in np.ndindex(status.shape)}
-        wanted = [cell for cell in told if statuses is None or told[cell] in statuses]
+        became = {cell: names[int(status[cell])] for cell in np.ndindex(status.shape)}
+        wanted = [cell for cell in became if statuses is None or became[cell] in statuses]
         if not wanted:
             continue
         block = ds[shown].isel(box, missing_dims="ignore").load()
         for cell in wanted:
             point = block.isel(dict(zip(dims, cell, strict=True)))
             coords = {str(n): c.item() for n, c in point.coords.items() if c.ndim == 0}
-            values = {name: point[name].values.tolist() for name in shown}
-            yield {**coords, "status": told[cell], **values}
+            values = {name: told(point[name]) for name in shown}
+            yield {**coords, "status": became[cell], **values}

@@ -82,7 +82,7 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Evaluate a theory at a few points, here and now."""
-    from delocal.service.cells import walk
+    from delocal.service.cells import told, walk
     from delocal.service.evaluation import EvaluationRequest, evaluate_here
 
     given = {n: _value(n, text) for n, text in named(parameters, "parameters").items()}
@@ -100,7 +100,7 @@ def evaluate(
         rows = list(walk(ds, None, wanted))
         print_table(rows, list(rows[0]), wrap=False)
     else:
-        values = [{"name": n, "value": v.values.tolist(), **v.attrs} for n, v in ds.items()]
+        values = [{"name": n, "value": told(v), **v.attrs} for n, v in ds.items()]
         print_table(values, ("name", "value", "units", "long_name"))
 
 
