@@ -319,3 +319,14 @@ def test_searches_and_replicas_have_rows_too(rest, content, model, column):
     assert column in frame
     assert (frame["status"] != 0).all()
     assert len(frame) in (2, 4)
+
+
+def test_a_chunk_with_a_flipped_bit_is_damage_and_not_data(rest, service, url):
+    store = service.sweeps.store(url.split("/")[3])
+    chunk = next((store.zarr_path / "scaling" / "kappa_sd").glob("c.*"))
+    content = bytearray(chunk.read_bytes())
+    content[len(content) // 2] ^= 1
+    chunk.write_bytes(content)
+    answer = ask(rest, f"{url}?{QUERY}", 500)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "`delocal doctor --repair` computes it again" in answer.json()["detail"]

@@ -78,6 +78,8 @@ def follow(sweeps: Sequence[RemoteSweep]) -> list[dict[str, Any]]:
             if all(SweepState(status["state"]).ended for status in statuses):
                 break
             time.sleep(LOOK_SECONDS)
+    if sweeps and not err.is_terminal:
+        err.print()  # which a live table leaves out there
     return statuses
 
 
