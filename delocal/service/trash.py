@@ -8,7 +8,6 @@ before it is purged.
 from __future__ import annotations
 
 import json
-import math
 import threading
 import time
 from collections.abc import Callable
@@ -97,14 +96,30 @@ class Trash:
         log.info("sweep purged", sweep=record.id, name=record.name)
 
     def purge_old(self) -> list[str]:
-        """Purge what was in the trash for long enough or was being purged; return the ids."""
-        old = -math.inf if self._days is None else time.time() - self._days * DAY
-        purged = []
-        for record in self._ledger.newest(limit=1000, deleted=True):
-            if not record.state_before or (record.deleted or 0.0) <= old:
-                self.purge(record)
-                purged.append(record.id)
-        return purged
+        """Purge what was in the trash for long enough or was being purged; return the ids.
+
+        The oldest first; one that cannot be purged now does not keep the others.
+        """
+        due: sa.ColumnElement[bool] = sweeps.c.state_before.is_(None)
+        if self._days is not None:
+            due |= sweeps.c.deleted <= time.time() - self._days * DAY
+        in_trash = sweeps.c.state == SweepState.DELETED
+        query = sa.select(sweeps.c.id).where(in_trash, due).order_by(sweeps.c.deleted)
+        with self._ledger.writing() as db:
+            ids = list(db.scalars(query))
+        return [sweep_id for sweep_id in ids if self._purged(sweep_id)]
+
+    def _purged(self, sweep_id: str) -> bool:
+        """Purge a sweep; False if somebody else did, or it cannot be done now."""
+        record = self._ledger.sweep(sweep_id)
+        if record is None:
+            return False
+        try:
+            self.purge(record)
+        except Exception:  # its disk or bucket is away; there is no hurry
+            log.exception("a sweep cannot be purged; trying again later", sweep=sweep_id)
+            return False
+        return True
 
     def watch(self, stopping: threading.Event) -> None:
         """Purge what is old, again and again until `stopping`."""

@@ -168,6 +168,24 @@ def test_the_trash_is_emptied_after_its_days(start, monkeypatch):
     assert [r.id for r in service.ledger.newest(deleted=True)] == [new.id]
 
 
+def test_one_that_cannot_be_purged_does_not_keep_the_others(start, monkeypatch):
+    service = start(trash_days=0)
+    first, second = submit(service), submit(service, axes={"T": [1e-3, 1e-2]})
+    for sweep in (first, second):
+        service.sweeps.delete(sweep.id)
+    purge = service.sweeps.trash.purge
+
+    def away(record):
+        if record.id == first.id:
+            raise OSError("the bucket is away")
+        purge(record)
+
+    monkeypatch.setattr(service.sweeps.trash, "purge", away)
+    assert service.sweeps.trash.purge_old() == [second.id]
+    monkeypatch.undo()
+    assert service.sweeps.trash.purge_old() == [first.id]
+
+
 def test_without_days_the_trash_is_kept(start, monkeypatch):
     service = start(trash_days=None)
     sweep = submit(service)
