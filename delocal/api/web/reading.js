@@ -98,6 +98,7 @@ export class Reading {
   }
 
   #name(name, meaning = this.data[name].attrs.long_name) {
-    return named(name, meaning);
+    const { units } = this.data[name].attrs;
+    return named(name, units && units !== "1" ? `${meaning} (${units})` : meaning);
   }
 }
