@@ -182,7 +182,7 @@ class SweepRequest(BaseModel):
         default=Priority.NORMAL, description="turns beside other sweeps: 1, 3 or 9 in a round"
     )
     name: Text = Field(default="", max_length=200)
-    tags: tuple[Text, ...] = ()
+    tags: tuple[str, ...] = ()
 
     @classmethod
     def parse(cls, content: Mapping[str, Any] | SweepRequest) -> SweepRequest:

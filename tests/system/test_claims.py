@@ -40,7 +40,7 @@ SMALL = (3, 4, 70, 70)
         lambda: bond_networks.rows(L=6, L2=8, grains=2, repeats=1),
         lambda: dispatcher.rows(small=50, large=200, dispatched=20, dask=20),
         lambda: engine.rows(replicas=20, spins=10_000, cancels=2, workers=1, repeats=1),
-        lambda: fairness.rows(repeats=1),
+        lambda: fairness.rows(blocks=2, repeats=1),
     ],
     ids=[
         "kernel",
