@@ -45,7 +45,8 @@ def rows(
                 if service.sweeps.get(large).state.ended:
                     raise RuntimeError("the large sweep ended too soon; make it larger")
                 service.sweeps.cancel(large)
-                service.sweeps.wait(large)
+                while service.dispatcher.in_flight:
+                    time.sleep(POLL)
                 kept.append(during / usual)
         finally:
             service.close()
