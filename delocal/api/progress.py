@@ -52,6 +52,7 @@ def sweep_bar(wanted: bool | None = None, console: Console | None = None) -> Ite
 
         def update(status: Status) -> None:
             total, left = status["cells"]["total"], status["cells"].get("not_computed", 0)
-            progress.update(task, total=total, completed=total - left, description=status["state"])
+            known = {"total": total, "completed": total - left, "description": status["state"]}
+            progress.update(task, **known, refresh=True)  # in a notebook the last one is not drawn
 
         yield update

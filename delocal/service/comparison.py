@@ -94,7 +94,9 @@ def collapse(
     Returns
     -------
     xarray.Dataset
-        ``x``, ``y`` and, of an estimate, ``y_stderr``, over all axes of the variable.
+        ``x``, ``y`` and, of an estimate, ``y_stderr``, over all axes of the variable; its
+        ``delocal.plot.collapse()`` draws them. The attribute ``along`` of ``x`` is the dimension
+        of `over`.
 
     Raises
     ------
@@ -128,6 +130,7 @@ def collapse(
     labels = {"x": f"{shift}{_label(x or {})}", "y": f"{variable}{_label(powers)}"}
     for name, array in found.items():
         array.attrs = {"long_name": labels.get(name, f"standard error of {labels['y']}")}
+    found["x"].attrs["along"] = ds[over].dims[0]
     return xr.Dataset(found, attrs=ds.attrs)
 
 

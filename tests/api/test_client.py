@@ -7,6 +7,8 @@ import threading
 import time
 
 import httpx2
+import nbclient
+import nbformat
 import numpy as np
 import pytest
 import xarray as xr
@@ -143,6 +145,22 @@ def test_a_bar_is_drawn_where_somebody_sees_it(client, monkeypatch):
             sweep.wait(progress=update)
         assert ("82/82" in drawn.getvalue()) == seen
         drawn.truncate(0)
+
+
+def test_a_bar_moves_in_a_notebook(client):
+    sweep = client.submit(REQUEST)
+    cell = f"""
+import delocal
+with delocal.connect({client.url!r}) as client:
+    client.sweep({sweep.id!r}).wait()
+"""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
+    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
+    shown = [output.get("data", {}) for output in notebook.cells[0].outputs]
+    assert any("application/vnd.jupyter.widget-view+json" in data for data in shown)
+    state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
+    drawn = [model["state"].get("outputs", []) for model in state.values()]
+    assert "82/82" in str(drawn)
 
 
 def test_events_come_in_order_and_go_on_where_they_were(client):

@@ -337,6 +337,31 @@ def test_convergence_is_of_one_cell_and_says_if_nothing_is_there(sampled):
     assert note.text == "no replica of this cell is there yet"
 
 
+# Collapse
+
+
+def test_curves_that_are_scaled_rightly_lie_on_one_another():
+    L, w = xr.DataArray([8.0, 32.0], dims="L"), xr.DataArray(np.linspace(0.3, 0.7, 5), dims="w")
+    curves = np.tanh((w - 0.5) * L**0.75)
+    ds = xr.Dataset({"P": curves, "P_stderr": 0.01 + 0 * curves}, {"L": L, "w": w})
+    right, wrong = (
+        ds.delocal.collapse("P", over="w", x={"L": power}, y={}, centre=0.5) for power in (0.75, 0)
+    )
+    figure = right.delocal.plot.collapse()
+    assert [line.name for line in figure.data] == ["L = 8", "L = 32"]
+    assert figure.layout.xaxis.title.text == "(w - 0.5) L^0.75"
+    for line in figure.data:
+        np.testing.assert_allclose(line.y, np.tanh(np.array(line.x, float)), rtol=1e-12)
+        assert line.mode == "markers"
+        assert set(line.error_y.array) == {0.01}
+    spread = [np.array(line.y) for line in wrong.delocal.plot.collapse().data]
+    assert np.abs(spread[0] - spread[1]).max() > 0.1
+
+
+def test_a_sweep_has_no_collapse_of_its_own(plane):
+    assert "collapse" not in Plots(plane).names()
+
+
 # All figures
 
 
@@ -356,7 +381,14 @@ EXAMPLES = {
     "linewidth-law": ("widths", {}),
     "lineshape": ("line", {}),
     "convergence": ("sampled", {"sel": ["T=0.1"]}),
+    "collapse": ("scaled", {}),
 }
+
+
+@pytest.fixture(scope="module")
+def scaled(plane):
+    """kappa_sd with the powers of the theory taken out of it."""
+    return plane.delocal.collapse("kappa_sd", over="T")
 
 
 @pytest.fixture(scope="module")
@@ -447,5 +479,7 @@ def test_a_figure_is_written_as_its_suffix_says(plane, tmp_path):
     svg = (tmp_path / "curve.svg").read_text()
     assert svg.startswith("<svg")
     assert "temperature T (energy)" in svg
+    figures.draw("curve", plane, tmp_path / "curve.pdf", **chosen)
+    assert (tmp_path / "curve.pdf").read_bytes().startswith(b"%PDF")
     with pytest.raises(SelectionError, match=r"curve.gif.*\.html, \.png, \.svg, \.pdf, \.json"):
         figures.draw("curve", plane, tmp_path / "curve.gif", **chosen)

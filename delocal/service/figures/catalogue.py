@@ -9,6 +9,7 @@ import plotly.graph_objects as go
 from delocal.service.errors import NotFound, did_you_mean
 from delocal.service.figures import needs
 from delocal.service.figures.choices import Choices
+from delocal.service.figures.collapse import draw_collapse
 from delocal.service.figures.convergence import draw_convergence
 from delocal.service.figures.curves import draw_curves
 from delocal.service.figures.exponents import draw_exponents
@@ -129,6 +130,14 @@ _ALL = (
         needs.replicas,
         lambda offers, choices: draw_convergence(offers[0], choices),
         takes=("model", "variable", "sel"),
+    ),
+    Recipe(
+        "collapse",
+        "Curves over scaled axes, on one another where the scaling is right",
+        "what `ds.delocal.collapse` returns",
+        needs.scaled,
+        lambda offers, choices: draw_collapse(offers[0], choices),
+        takes=("sel",),
     ),
 )
 RECIPES: dict[str, Recipe] = {recipe.name: recipe for recipe in _ALL}

@@ -86,6 +86,13 @@ def replicas(model: str, ds: xr.Dataset) -> Offer | None:
     return Offer(model, ds, variables, axes)
 
 
+def scaled(model: str, ds: xr.Dataset) -> Offer | None:
+    """Offer the points of a collapse."""
+    if not ("x" in ds.data_vars and "y" in ds.data_vars and "along" in ds["x"].attrs):
+        return None
+    return Offer(model, ds, ("y",), axes_of(ds, ["y"]))
+
+
 def _numbers(ds: xr.Dataset) -> list[str]:
     """Return the variables that vary and are neither flags nor companions of others."""
     if REPLICA in ds.dims:

@@ -86,6 +86,10 @@ class Plots:
         """Draw the running mean of the replicas of one Monte Carlo cell."""
         return self._draw("convergence", variable, **choices)
 
+    def collapse(self, **choices: Any) -> go.Figure:
+        """Draw the curves of ``ds.delocal.collapse(...)`` over their scaled axes."""
+        return self._draw("collapse", **choices)
+
     def _draw(
         self,
         name: str,
