@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -16,8 +15,7 @@ from delocal.api.response_cache import ResponseCache
 from delocal.service.errors import NotFound
 from delocal.service.request import Request, SweepRequest
 from delocal.service.results import from_plain
-
-SWEEP_ID = re.compile("[0-9a-f]{16}")
+from delocal.workers.keys import SWEEP_ID
 
 PAGE = 1000  # sweeps that one answer holds at most
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import structlog
 
-from delocal.service.ledger import Lease, Ledger, may_pass
+from delocal.service.database import may_pass
+from delocal.service.ledger import Lease, Ledger
 from delocal.service.room import pause, resume
 from delocal.service.states import Priority
 from delocal.workers.block import Task, store_failed_block

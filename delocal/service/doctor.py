@@ -8,7 +8,6 @@ whatever is damaged is computed again, to the same bytes.
 from __future__ import annotations
 
 import json
-import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -33,13 +32,13 @@ from delocal.service.request import SweepRequest
 from delocal.service.states import BlockState, SweepState
 from delocal.service.tables import blocks
 from delocal.workers.block import Task, store_failed_block
+from delocal.workers.keys import SWEEP_ID
 from delocal.workers.local import LocalExecutor, Outcome
 from delocal.workers.plan import Part, Plan
 from delocal.workers.storage import PARTIAL, storage_at, within
 from delocal.workers.store import DELETED, PLAN, Receipt, SweepStore, receipt_name, template
 from delocal.workers.zarr_format import checksum_holds
 
-SWEEP_ID = re.compile("[0-9a-f]{16}")
 OLD_SECONDS = 600.0  # a file that is being written for longer has lost its writer
 MATTERS = ("node_type", "shape", "data_type", "chunk_grid", "codecs", "dimension_names")
 

@@ -6,26 +6,19 @@ are written and its checksum is known, by compare-and-set on the lease, so exact
 
 from __future__ import annotations
 
-import errno
-import threading
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import event
 from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.engine import Connection, Engine
+from sqlalchemy.engine import Connection
 
 from delocal.physics.model import Status
+from delocal.service.database import engine_of, migrate, no_room
 from delocal.service.search import Search, enter_labels, models_of, words_of
 from delocal.service.stages import initial_state, skip_rest, wake_summaries, want_more
 from delocal.service.states import MOVES, SETTLED, BlockState, Priority, SweepState
@@ -103,9 +96,8 @@ class Ledger:
     def __init__(self, url: str) -> None:
         self.url = url
         self.lease_expiries = 0  # blocks taken over from who did not renew their lease
-        self.engine = _engine(url)
-        with _migrating:
-            command.upgrade(migration_config(url), "head")
+        self.engine = engine_of(url)
+        migrate(url)
 
     def close(self) -> None:
         """Close every connection."""
@@ -481,7 +473,7 @@ class Ledger:
             with self.engine.begin() as connection:
                 yield connection
         except sa.exc.OperationalError as error:
-            if (number := _no_room(error)) is None:
+            if (number := no_room(error)) is None:
                 raise
             message = f"the ledger's disk takes no more: {error.orig}"
             raise OSError(number, message) from error
@@ -511,78 +503,6 @@ def totals(db: Connection, plan: Plan) -> dict[str, Any]:
         counts["not_computed"] -= sum(row.values())
     left = {status: number for status, number in counts.items() if number}
     return {"counts": left, "blocks_done": len(found)}
-
-
-_migrating = threading.Lock()  # alembic keeps what it is at in globals of the process
-
-
-def driver_of(url: str) -> str:
-    """Return the URL with the driver that we use: psycopg 3 for PostgreSQL.
-
-    Examples
-    --------
-    >>> driver_of("postgres://delocal@db/ledger")
-    'postgresql+psycopg://delocal@db/ledger'
-    """
-    scheme, _, rest = url.partition("://")
-    return f"postgresql+psycopg://{rest}" if scheme in ("postgres", "postgresql") else url
-
-
-def migration_config(url: str) -> Config:
-    """Return the alembic configuration for the ledger at `url`."""
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
-    config.set_main_option("sqlalchemy.url", driver_of(url).replace("%", "%%"))
-    return config
-
-
-def revisions(url: str) -> tuple[str | None, str]:
-    """Return the migration that the ledger at `url` is at, None for an empty one, and the newest.
-
-    OperationalError if the database does not answer.
-    """
-    newest = ScriptDirectory.from_config(migration_config(url)).get_current_head()
-    engine = sa.create_engine(driver_of(url))
-    try:
-        with engine.connect() as db:
-            return MigrationContext.configure(db).get_current_revision(), str(newest)
-    finally:
-        engine.dispose()
-
-
-def _engine(url: str) -> Engine:
-    # A database that was restarted has cut the connections that are kept.
-    engine = sa.create_engine(driver_of(url), pool_pre_ping=True)
-    if engine.dialect.name == "sqlite":
-
-        @event.listens_for(engine, "connect")
-        def prepare(connection: Any, _: Any) -> None:
-            connection.isolation_level = None  # transactions are begun by us, below
-            for setting in ("journal_mode=WAL", "synchronous=NORMAL", "busy_timeout=10000"):
-                connection.execute(f"PRAGMA {setting}")
-
-        @event.listens_for(engine, "begin")
-        def begin(connection: Connection) -> None:
-            # A deferred transaction that reads first cannot wait for the writer's lock; what
-            # only reads needs no lock.
-            if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
-                connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-    return engine
-
-
-def may_pass(error: BaseException) -> bool:
-    """Whether an error of a disk or database may be gone when one tries again."""
-    passing = (OSError, sa.exc.OperationalError, sa.exc.InterfaceError, sa.exc.TimeoutError)
-    return isinstance(error, passing)
-
-
-def _no_room(error: sa.exc.OperationalError) -> int | None:
-    """Return the number of the operating system's error behind one of the database, if any."""
-    text = str(error.orig)
-    if "disk is full" in text or "No space left" in text or "disk I/O error" in text:
-        return errno.ENOSPC
-    return errno.EROFS if "readonly database" in text else None
 
 
 def _record(row: Mapping[str, Any]) -> SweepRecord:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from typing import Any
+
+SWEEP_ID = re.compile("[0-9a-f]{16}")
+"""The id of a sweep: how its key begins."""
 
 
 def canonical(content: Any) -> str:

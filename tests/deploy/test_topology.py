@@ -17,7 +17,7 @@ import psutil
 import pytest
 
 import delocal
-from delocal.service.ledger import driver_of
+from delocal.service.database import driver_of
 from delocal.service.sweeps import INLINE_SECONDS
 from tests.deploy.conftest import ROOT
 from tests.processes import free_port

@@ -6,7 +6,8 @@ import time
 import pytest
 import sqlalchemy as sa
 
-from delocal.service.ledger import Ledger, driver_of
+from delocal.service.database import driver_of
+from delocal.service.ledger import Ledger
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.workers.store import SweepStore
 

@@ -7,9 +7,10 @@ import sqlalchemy as sa
 from alembic import command
 
 from delocal.service import keys as module
+from delocal.service.database import migration_config
 from delocal.service.errors import Conflict, NoKey, NotFound, RequestError
 from delocal.service.keys import TRUSTED, Keys, Scope
-from delocal.service.ledger import Ledger, migration_config
+from delocal.service.ledger import Ledger
 from delocal.service.tables import keys as table
 
 

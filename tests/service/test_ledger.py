@@ -12,7 +12,8 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from delocal.service.ledger import Ledger, driver_of, migration_config
+from delocal.service.database import driver_of, migration_config
+from delocal.service.ledger import Ledger
 from delocal.service.request import SweepRequest
 from delocal.service.search import Search
 from delocal.service.states import BLOCK_MOVES, MOVES, BlockState, SweepState

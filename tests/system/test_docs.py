@@ -24,7 +24,7 @@ from delocal.api.app import create_app
 from delocal.api.openapi import openapi_text
 from delocal.api.serving import serving
 from delocal.physics import models
-from delocal.service import ledger
+from delocal.service import database
 from delocal.service.errors import RequestError
 from delocal.service.request import SweepRequest
 from delocal.service.settings import Service, Settings
@@ -186,14 +186,14 @@ def test_the_migration_of_contributing_is_written(tmp_path, monkeypatch):
     )
     versions = tmp_path / "migrations" / "versions"
     shutil.copytree(ROOT / "delocal" / "service" / "migrations", versions.parent)
-    config_of = ledger.migration_config
+    config_of = database.migration_config
 
     def config(url):
         found = config_of(url)
         found.set_main_option("script_location", str(versions.parent))
         return found
 
-    monkeypatch.setattr(ledger, "migration_config", config)
+    monkeypatch.setattr(database, "migration_config", config)
     monkeypatch.chdir(tmp_path)
     exec(code.replace('"0002"', '"9999"'), {})
     [written] = versions.glob("9999*.py")

@@ -73,7 +73,8 @@ def migrate(
     as_json: Json = False,
 ) -> None:
     """Bring the tables of a ledger to this version, which `delocal serve` does when it starts."""
-    from delocal.service.ledger import Ledger, revisions
+    from delocal.service.database import revisions
+    from delocal.service.ledger import Ledger
 
     settings = _settings(data)
     before, newest = revisions(settings.ledger_url)
