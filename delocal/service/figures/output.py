@@ -15,6 +15,7 @@ from delocal.service.figures.choices import Choices
 from delocal.service.figures.offers import datasets_of
 
 PICTURES = (".png", ".svg", ".pdf")
+HEIGHT = "560px"  # of a figure on a page: below, its legend lies on the title of an axis
 SUFFIXES = (".html", *PICTURES, ".json")
 
 
@@ -72,7 +73,8 @@ def to_json(figure: go.Figure) -> str:
 def page(title: str, figures: Sequence[go.Figure]) -> str:
     """Return one HTML page that holds the figures and needs no network."""
     bodies = [
-        figure.to_html(full_html=False, include_plotlyjs=i == 0) for i, figure in enumerate(figures)
+        figure.to_html(full_html=False, include_plotlyjs=i == 0, default_height=HEIGHT)
+        for i, figure in enumerate(figures)
     ]
     return (
         f'<!doctype html><html lang="en"><meta charset="utf-8"><title>{title}</title>'
