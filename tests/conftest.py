@@ -10,10 +10,17 @@ import numpy as np
 import pytest
 import structlog
 import xarray as xr
+from hypothesis import HealthCheck, settings
 
 from delocal.physics.model import STATUS, Model, Option, Parameter, Status, Variable
 from delocal.workers.clusters.certificates import make_certificates
-from tests import s3_server
+from tests import s3_server, waiting
+
+# The same examples each time, and none that is too slow: what fails here fails everywhere. Other
+# examples are drawn with `pytest --hypothesis-profile=random`.
+settings.register_profile("random", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", settings.get_profile("random"), derandomize=True)
+settings.load_profile("same")
 
 NAMESPACES = (
     "delocal.workers.plan",
@@ -93,6 +100,12 @@ def contents():
         }
 
     return read
+
+
+@pytest.fixture
+def eventually():
+    """Return a function that waits until a condition holds."""
+    return waiting.eventually
 
 
 @pytest.fixture(scope="session")
