@@ -183,24 +183,35 @@ def test_closing_gives_up_what_still_runs_and_leaves_no_process(plan, tmp_path):
     assert all(isinstance(outcome, BaseException) for outcome in calls)
 
 
-def test_a_cluster_is_not_stopped_while_it_is_asked(monkeypatch):
+@pytest.mark.parametrize(
+    ("question", "ask"),
+    [
+        ("_ask", lambda executor, client: executor._survey(client)),
+        ("_nthreads", lambda executor, _: executor.description),
+    ],
+)
+def test_a_cluster_is_not_stopped_while_it_is_asked(monkeypatch, question, ask):
     """The loop would end under the question, and whoever asked would wait for nothing."""
     executor = DaskExecutor(ClusterSpec(workers=1))
-    ask, begun, found = executor._ask, threading.Event(), []
+    begun, found = threading.Event(), []
 
-    def slow(client, workers):
+    def slow(client, *_):
         begun.set()
         executor._closing.wait(PATIENCE)
-        time.sleep(0.5)  # a loop that does not wait would end meanwhile
-        found.append((client.status, ask(client, list(client.nthreads()))))
+        time.sleep(0.5)  # a cluster that does not wait would be closed meanwhile
+        found.append((client.status, client.nthreads()))
         return {}
 
-    monkeypatch.setattr(executor, "_ask", slow)
+    monkeypatch.setattr(executor, question, slow)
+    asking = threading.Thread(target=ask, args=(executor, executor._client))
+    asking.start()
     assert begun.wait(PATIENCE)
     executor.close()
-    [(status, answers)] = found
-    assert status == "running"
-    assert len(answers) == 1
+    asking.join()
+    assert found
+    for status, threads in found:
+        assert status == "running"
+        assert sum(threads.values()) == 1
 
 
 def forever(task, cancelled, enough):
