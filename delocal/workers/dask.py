@@ -11,8 +11,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import dask
@@ -71,7 +71,8 @@ class DaskExecutor:
         self._client: Client | None = None
         self._address = ""
         self._connecting = threading.RLock()
-        self._asking = threading.Lock()  # a loop that ends under a question loses it
+        self._asking = threading.Lock()  # a loop that ends under a question loses it:
+        self._looking = threading.Lock()  # long and short questions
         self._scaling = Scaling(
             *self._spec.bounds, patience=self._spec.idle_seconds or PATIENCE_SECONDS
         )
@@ -105,7 +106,9 @@ class DaskExecutor:
         """The scheduler's address and what is behind it."""
         threads = self._accepted_threads()
         if threads is None:
-            return f"Dask ({self._spec.kind}), not running; it starts with the next task"
+            rests = "not running; it starts with the next task"
+            state = rests if self._cluster is None else "being started or closed"
+            return f"Dask ({self._spec.kind}), {state}"
         return "; ".join([f"Dask at {self._address}, {threads} threads", *self._refused.values()])
 
     def _accepted_threads(self) -> int | None:
@@ -113,16 +116,37 @@ class DaskExecutor:
 
         A cluster that rests or is being started is left alone: whoever only looks starts nothing.
         """
-        if self._client is None and not self._closing.is_set():
+        threads = self._threads()
+        if threads is None:
             return None
-        try:
-            threads: dict[str, int] = self._connected().nthreads()
-        except (OSError, CommClosedError) as error:  # the scheduler died while it was asked
-            if isinstance(error, ClusterLost):
-                raise
-            raise ClusterLost(f"lost the scheduler at {self._address}: {error}") from error
         self._give_up_stranded(threads)
         return sum(threads.get(worker, 0) for worker in self._accepted)
+
+    def _threads(self) -> dict[str, int] | None:
+        """Return the threads of all workers; None if the cluster rests."""
+        while (client := self._present()) is not None:
+            with self._looking:
+                if client is self._client:  # it was not closed meanwhile
+                    return self._nthreads(client)
+        return None
+
+    def _present(self) -> Client | None:
+        """Return a client that is connected; None if the cluster rests, which it goes on to do."""
+        if self._rests:
+            return None
+        with self._connecting:
+            return None if self._rests else self._connected()
+
+    @property
+    def _rests(self) -> bool:
+        return self._client is None and not self._closing.is_set()
+
+    def _nthreads(self, client: Client) -> dict[str, int]:
+        try:
+            threads: dict[str, int] = client.nthreads()
+        except (OSError, CommClosedError) as error:  # the scheduler died while it was asked
+            raise ClusterLost(f"lost the scheduler at {self._address}: {error}") from error
+        return threads
 
     def submit(self, task: Task, done: Done) -> None:
         """Send a task to the cluster; ClusterLost if its scheduler does not answer."""
@@ -203,17 +227,26 @@ class DaskExecutor:
     def _stop(self) -> None:
         with self._connecting:
             client, self._client = self._client, None
-            cluster, self._cluster = self._cluster, None
             self._accepted, self._refused = set(), {}
-            answered = self._asking.acquire(timeout=ASK_SECONDS)
             try:
-                if client is not None:
-                    client.close()
-                if cluster is not None:
-                    cluster.close()
+                with self._answered():
+                    if client is not None:
+                        client.close()
+                    if self._cluster is not None:
+                        self._cluster.close()
             finally:
-                if answered:
-                    self._asking.release()
+                self._cluster = None
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Let nobody ask the cluster anything, once those who did have their answers."""
+        locks = (self._asking, self._looking)
+        held = [lock for lock in locks if lock.acquire(timeout=ASK_SECONDS)]
+        try:
+            yield
+        finally:
+            for lock in held:
+                lock.release()
 
     def _connected(self) -> Client:
         """Return a client that is connected: a scheduler may have been lost and be back.
@@ -237,7 +270,8 @@ class DaskExecutor:
 
     def _reconnect(self) -> None:
         assert self._client is not None
-        self._client.close()
+        with self._answered():
+            self._client.close()
         try:
             self._client = self._connect()
         except OSError:

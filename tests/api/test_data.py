@@ -21,6 +21,7 @@ from delocal.service.request import SweepRequest
 from delocal.service.results import to_plain
 from delocal.workers.block import run_block
 from tests.api.test_rest import submit, wait
+from tests.waiting import PATIENCE
 
 REQUEST = {
     "models": ["scaling"],
@@ -261,10 +262,12 @@ def test_data_are_read_while_they_are_written(rest, service):
     store, sweep = held(service, block_cells=6)
     url = f"/v1/sweeps/{sweep}/data?variables=log10_kappa_sd,status"
     blocks, part = list(store.plan.parts[0].blocks), store.plan.parts[0]
-    seen, read_so_far = [], []
+    seen, read_so_far, written = [], [], threading.Event()
 
     def read():
-        while len(seen) < 200 and (not seen or seen[-1] < part.grid.size):
+        last = False
+        while not last:
+            last = written.is_set()
             found = ask(rest, url).json()["data"]
             status = np.array(found["status"]["values"])
             read_so_far.append((status, np.array(found["log10_kappa_sd"]["values"], float)))
@@ -275,8 +278,9 @@ def test_data_are_read_while_they_are_written(rest, service):
         reader.start()
     for block in blocks:
         run_block(store, part.name, block)
+    written.set()
     for reader in readers:
-        reader.join(60)
+        reader.join(PATIENCE)
     assert max(seen) == part.grid.size
     whole = store.open_model("scaling")[["status", "log10_kappa_sd"]].load()
     for status, values in read_so_far:

@@ -21,6 +21,7 @@ from delocal.service.database import driver_of
 from delocal.service.sweeps import INLINE_SECONDS
 from tests.deploy.conftest import ROOT
 from tests.processes import free_port
+from tests.waiting import PATIENCE
 
 REQUEST = {
     "models": ["scaling"],
@@ -32,7 +33,6 @@ REQUEST = {
     },
     "fixed": {"W": 1},
 }
-PATIENCE = 120
 
 
 class Topology:
@@ -92,8 +92,8 @@ class Topology:
                     family += psutil.Process(process.pid).children(recursive=True)
                     process.send_signal(signal.SIGTERM)
             for process in self.started[name]:
-                process.wait(timeout=60)
-        _, alive = psutil.wait_procs(family, timeout=60)
+                process.wait(timeout=PATIENCE)
+        _, alive = psutil.wait_procs(family, timeout=PATIENCE)
         return alive
 
 

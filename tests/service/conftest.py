@@ -1,7 +1,6 @@
 """A ledger on SQLite and on PostgreSQL, and a service."""
 
 import itertools
-import time
 
 import pytest
 import sqlalchemy as sa
@@ -10,6 +9,7 @@ from delocal.service.database import driver_of
 from delocal.service.ledger import Ledger
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.workers.store import SweepStore
+from tests.waiting import eventually
 
 NUMBERS = itertools.count()
 
@@ -52,10 +52,7 @@ def enter(ledger, tmp_path, plan, **more):
     return store
 
 
-def wait(ledger, sweep_id, seconds=30):
+def wait(ledger, sweep_id):
     """Wait until a sweep has ended; return its record."""
-    end = time.monotonic() + seconds
-    while not ledger.sweep(sweep_id).state.ended:
-        assert time.monotonic() < end, ledger.sweep(sweep_id)
-        time.sleep(0.01)
+    eventually(lambda: ledger.sweep(sweep_id).state.ended)
     return ledger.sweep(sweep_id)

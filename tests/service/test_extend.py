@@ -9,6 +9,7 @@ from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
 from delocal.workers.local import run_plan
+from tests.waiting import PATIENCE
 
 COUNTED = {"noise": 0, "square": 0}
 
@@ -64,7 +65,7 @@ def toys(install):
 
 def run(service, request):
     record = service.sweeps.submit(SweepRequest.parse(request))
-    record = service.sweeps.wait(record.id, timeout=60)
+    record = service.sweeps.wait(record.id, timeout=PATIENCE)
     assert record.state == SweepState.DONE
     return record.id
 
@@ -113,7 +114,7 @@ def test_an_extended_sweep_is_the_one_asked_for_at_once(service, tmp_path, chang
     first = run(service, REQUEST)
     COUNTED.update(noise=0, square=0)
     extended = service.sweeps.extend(first, changes)
-    service.sweeps.wait(extended.id, timeout=60)
+    service.sweeps.wait(extended.id, timeout=PATIENCE)
     assert new == COUNTED  # nothing that was there is computed again
     assert extended.id == SweepRequest.parse(whole).plan().sweep_id != first
     assert contents(service.sweeps.store(extended.id)) == at_once(tmp_path, whole)
@@ -159,7 +160,7 @@ def test_cells_are_copied_from_place_to_place(anywhere, tmp_path):
     first = run(anywhere, REQUEST)
     COUNTED.update(noise=0, square=0)
     extended = anywhere.sweeps.extend(first, MORE)
-    anywhere.sweeps.wait(extended.id, timeout=60)
+    anywhere.sweeps.wait(extended.id, timeout=PATIENCE)
     assert {"noise": 8, "square": 1} == COUNTED
     assert contents(anywhere.sweeps.store(extended.id)) == at_once(tmp_path, WHOLE)
 
@@ -172,7 +173,7 @@ def test_what_is_damaged_or_unsigned_is_computed_and_not_copied(anywhere, tmp_pa
     storage.remove("receipts/square/0000001.json")
     COUNTED.update(noise=0, square=0)
     extended = anywhere.sweeps.extend(first, MORE)
-    anywhere.sweeps.wait(extended.id, timeout=60)
+    anywhere.sweeps.wait(extended.id, timeout=PATIENCE)
     assert COUNTED["square"] == 1 + 2
     assert COUNTED["noise"] > 8
     assert contents(anywhere.sweeps.store(extended.id)) == at_once(tmp_path, WHOLE)
@@ -217,7 +218,7 @@ def go_on(stopped, sweep_id):
     """Let another service do what one that was stopped left."""
     another = Service(stopped.settings)
     try:
-        assert another.sweeps.wait(sweep_id, timeout=60).state == SweepState.DONE
+        assert another.sweeps.wait(sweep_id, timeout=PATIENCE).state == SweepState.DONE
     finally:
         another.close()
 
