@@ -199,6 +199,9 @@ def test_a_service_runs_a_monte_carlo_sweep(tmp_path, reference, monkeypatch):
     store = service.sweeps.store(sweep.id)
     assert contents(store) == reference
     assert set(store.open().children) == {"noise", "noise_replicas"}
+    measured = service.ledger.seconds_per_cell("noise", "1")
+    assert 0 < measured < 0.2
+    assert service.sweeps.estimate(request).core_seconds == pytest.approx(6 * 8 * measured)
     service.close()
 
 

@@ -11,9 +11,11 @@ import pytest
 import delocal
 from delocal.api.client import Client
 from delocal.api.serving import serving
+from delocal.service import sweeps
 from delocal.service.settings import ClusterSettings, Settings
 from delocal.workers import plan as planning
 from delocal.workers.store import SweepStore
+from tests.physics.cheap import CHEAP, request_of
 from tests.processes import free_port
 from tests.waiting import PATIENCE, eventually
 
@@ -146,3 +148,16 @@ def test_a_monte_carlo_sweep_on_a_cluster_gives_the_bytes_of_a_local_run(tmp_pat
         assert set(tree.children) == {"network", "network_replicas", "scaling"}
         assert arrays(tree["network"].to_dataset().drop_vars(COSTS)) == local
         assert sweep.status()["cells"]["total"] == 8
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("workers", [1, 2])
+def test_every_monte_carlo_model_gives_the_bytes_of_a_local_run(workers, tmp_path, monkeypatch):
+    monkeypatch.setattr(sweeps, "INLINE_SECONDS", 0.0)  # so that workers do it
+    settings = Settings(data=tmp_path, cluster=ClusterSettings(kind="local", workers=workers))
+    with serving(settings) as (url, _), Client(url) as client:
+        for name in CHEAP:
+            request = request_of(name, replicas=6)
+            local = arrays(delocal.run(request)[name].to_dataset().drop_vars(COSTS))
+            found = client.submit(request).wait().open()[name].to_dataset().drop_vars(COSTS)
+            assert arrays(found) == local, name
