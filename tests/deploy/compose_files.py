@@ -1,4 +1,4 @@
-"""What `docker compose config` makes of our files: variables put in place, later files over earlier."""
+"""What `docker compose config` makes of our files: variables in place, later files over earlier."""
 
 import re
 from pathlib import Path

@@ -86,8 +86,11 @@ def test_keys_are_needed_unless_somebody_said_otherwise(read_settings):
     service = compose["services"]["service"]
     assert read_settings(ours(service["environment"])).access.keys == "always"
     assert service["ports"] == ["127.0.0.1:8000:8000"]
-    assert all(port.startswith("127.0.0.1:") for s in compose["services"].values()
-               for port in s.get("ports", ()))
+    assert all(
+        port.startswith("127.0.0.1:")
+        for s in compose["services"].values()
+        for port in s.get("ports", ())
+    )
 
 
 def test_proxies_that_are_trusted_reach_the_server():
@@ -98,7 +101,9 @@ def test_proxies_that_are_trusted_reach_the_server():
 
 def test_a_password_is_in_no_url(compose):
     service = compose["services"]["service"]["environment"]
-    assert service["PGPASSWORD"] == compose["services"]["postgres"]["environment"]["POSTGRES_PASSWORD"]
+    assert (
+        service["PGPASSWORD"] == compose["services"]["postgres"]["environment"]["POSTGRES_PASSWORD"]
+    )
     assert service["PGPASSWORD"] not in service["DELOCAL_DATABASE_URL"]
 
 

@@ -11,9 +11,12 @@ import pytest
 from dask_jobqueue.core import Job, JobQueueCluster
 from dask_jobqueue.slurm import SLURMJob
 
+from delocal.service.settings import Settings
 from delocal.workers.clusters.slurm import RESERVED, SlurmCluster, arguments
 from delocal.workers.clusters.spec import ClusterSpec
-from tests.deploy.conftest import DEPLOY
+from tests.deploy.conftest import DEPLOY, ROOT
+
+STOPPING = ("how-to/run-a-service.md", "reference/settings.md")
 
 
 def slurm_environment():
@@ -121,6 +124,14 @@ def test_the_unit_stops_in_order_and_then_for_good(unit, longest_stop):
     assert (service["KillMode"], service["SendSIGKILL"]) == ("mixed", "yes")
     assert int(service["TimeoutStopSec"]) > longest_stop
     assert service["SuccessExitStatus"] == "143"
+
+
+def test_the_documentation_says_how_long_stopping_takes(longest_stop):
+    stop = Settings().stop_seconds
+    rest = f"{longest_stop - stop:g} s"
+    pages = {name: (ROOT / "docs" / name).read_text() for name in STOPPING}
+    assert f"{stop:g} s, for open requests, and at most {rest} for" in pages[STOPPING[0]]
+    assert f"all else takes {rest} at most" in pages[STOPPING[1]]
 
 
 def test_the_unit_outlives_a_worker_and_a_database(unit):

@@ -244,7 +244,11 @@ def test_pods_of_the_operator_cluster_are_what_the_api_takes(operated):
     for role in ("scheduler", "worker"):
         pod = cluster_resource(spec, 0)["spec"][role]["spec"]
         assert against(pod, "V1PodSpec") == []
-        used = {v["persistentVolumeClaim"]["claimName"] for v in pod["volumes"] if "persistentVolumeClaim" in v}
+        used = {
+            v["persistentVolumeClaim"]["claimName"]
+            for v in pod["volumes"]
+            if "persistentVolumeClaim" in v
+        }
         assert used == claims.keys()
 
 

@@ -84,7 +84,9 @@ def nodes(expression):
 
 def metrics(expression):
     """Return each metric of an expression with what it is in."""
-    return [(n.name, above) for n, above in nodes(expression) if isinstance(n, promql.VectorSelector)]
+    return [
+        (n.name, above) for n, above in nodes(expression) if isinstance(n, promql.VectorSelector)
+    ]
 
 
 def grouping(node):
@@ -149,7 +151,9 @@ def test_legends_name_labels_that_are_left():
     for panel in panels():
         for target in panel["targets"]:
             named = set(re.findall(r"\{\{(\w+)\}\}", target["legendFormat"]))
-            by = [grouping(n) for n, _ in nodes(target["expr"]) if isinstance(n, promql.AggregateExpr)]
+            by = [
+                grouping(n) for n, _ in nodes(target["expr"]) if isinstance(n, promql.AggregateExpr)
+            ]
             assert named <= (by[0] if by else PROMETHEUS_OWN), target
 
 
@@ -183,7 +187,9 @@ def test_prometheus_finds_its_rules_and_a_key(compose):
     config = "/etc/prometheus/prometheus.yml"
     assert f"--config.file={config}" in compose["services"]["prometheus"]["command"]
     content = yaml.safe_load((folders["/etc/prometheus"] / "prometheus.yml").read_text())
-    assert [(folders["/etc/prometheus"] / name).exists() for name in content["rule_files"]] == [True]
+    assert [(folders["/etc/prometheus"] / name).exists() for name in content["rule_files"]] == [
+        True
+    ]
     [job] = content["scrape_configs"]
     assert folders[job["authorization"]["credentials_file"]].read_text() == ""
 

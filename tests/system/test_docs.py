@@ -73,7 +73,7 @@ WITH_SCRIPTS = [
     for page in PAGES
     if list(scripts(page)) and page.name not in ("CONTRIBUTING.md", "run-on-slurm.md", "operate.md")
 ]
-"""Pages that run here; those three have tests of their own: here, test_slurm.py, test_operate.py."""
+"""Pages that run here; the others have tests of their own: here, test_slurm.py, test_operate.py."""
 
 
 def test_there_are_scripts_to_run():
