@@ -139,6 +139,23 @@ def test_two_versions_of_a_service_never_share_a_ledger(manifests):
     assert (spec["replicas"], spec["strategy"]) == (1, {"type": "Recreate"})
 
 
+def test_pages_of_the_scheduler_are_for_its_own_pod(parse_command):
+    manifests = render(DEPLOY / "kubernetes/workers")
+    [scheduler] = containers(of_kind(manifests, "Deployment")["scheduler"])
+    assert parse_command(scheduler["args"])["http"] == "127.0.0.1:8787"
+    for name in ("startupProbe", "readinessProbe", "livenessProbe"):
+        probe = scheduler[name]
+        assert "'http://127.0.0.1:8787/health', timeout=9" in probe["exec"]["command"][-1]
+        assert probe["timeoutSeconds"] > 9
+    ports = {port["containerPort"] for port in scheduler["ports"]}
+    [policy] = [
+        m
+        for m in manifests
+        if m["kind"] == "NetworkPolicy" and m["metadata"]["name"] == "scheduler"
+    ]
+    assert ports == {port["port"] for port in policy["spec"]["ingress"][0]["ports"]} == {8786}
+
+
 def test_secrets_are_referred_to_and_never_here(manifests, pods):
     assert not of_kind(manifests, "Secret")
     [service] = containers(of_kind(manifests, "Deployment")["service"])
@@ -164,7 +181,7 @@ def test_names_of_volumes_ports_and_selectors_fit(manifests):
             assert {m["name"] for m in container["volumeMounts"]} == set(volumes)
             ports = {port["name"] for port in container.get("ports", ())}
             for name in ("startupProbe", "livenessProbe", "readinessProbe"):
-                if probe := container.get(name):
+                if "httpGet" in (probe := container.get(name, {})):
                     assert probe["httpGet"]["port"] in ports
         labels = deployment["spec"]["template"]["metadata"]["labels"]
         assert deployment["spec"]["selector"]["matchLabels"].items() <= labels.items()

@@ -23,7 +23,8 @@ import sqlalchemy as sa
 from psycopg import sql
 
 import delocal
-from delocal.service.database import driver_of
+from delocal.service.database import driver_of, revisions
+from delocal.service.ledger import Ledger
 from delocal.service.sweeps import INLINE_SECONDS
 from tests.deploy.compose_files import example, render
 from tests.deploy.conftest import ROOT
@@ -206,6 +207,14 @@ def test_a_sweep_through_the_topology_of_compose(topology, tmp_path):
     assert len(topology.started["worker"]) == 2
     assert topology.stop() == []
     assert all(p.returncode is not None for many in topology.started.values() for p in many)
+
+
+def test_in_an_url_a_password_is_encoded(database):
+    url = sa.make_url(database).set(password=PASSWORD).render_as_string(hide_password=False)
+    assert "p%40ss%2540w%3A%2F%23r%3Fd@" in url
+    Ledger(url).close()
+    before, newest = revisions(url)
+    assert before == newest
 
 
 def test_the_words_of_the_files_are_put_in_place(topology):
