@@ -33,6 +33,7 @@ ATTEMPTS = 3  # then a block is stored as failed, or, if it kills workers, gone 
 POISONED = 10  # cells of a block that may each kill a worker before it is given up
 LEASE_SECONDS = 10.0  # after a crash, another service waits this long
 RENEW_SECONDS = 2.0
+STOP_SECONDS = 10.0  # for the step at hand to end
 PAUSE_SECONDS = 5.0  # a disk that was full is looked at again
 STORES_KEPT = 256  # plans kept in memory, each with its axes
 
@@ -85,7 +86,7 @@ class Dispatcher:
         self._stopping.set()
         self.wake()
         if self._thread.is_alive():
-            self._thread.join(timeout=10)
+            self._thread.join(STOP_SECONDS)
         self._ledger.release_all(self.owner)
 
     @property
