@@ -3,6 +3,7 @@
 import logging
 import shutil
 import tempfile
+import time
 import uuid
 import warnings
 
@@ -21,6 +22,8 @@ NAMESPACES = (
     "delocal.service.request",
     "delocal.service.evaluation",
 )
+
+PATIENCE = 60  # seconds that a test waits for what must come
 
 
 def oscillator(parameters, options):
@@ -93,6 +96,20 @@ def contents():
         }
 
     return read
+
+
+@pytest.fixture
+def eventually():
+    """Return a function that waits until a condition holds."""
+
+    def wait(condition, patience=PATIENCE):
+        end = time.monotonic() + patience
+        while not (found := condition()):
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.02)
+        return found
+
+    return wait
 
 
 @pytest.fixture(scope="session")

@@ -158,7 +158,7 @@ class Dispatcher:
     def _step(self) -> None:
         self._settle_finished()
         if self._in_flight and time.monotonic() - self._renewed > RENEW_SECONDS:
-            self._ledger.renew(self.owner, time.time() + LEASE_SECONDS)
+            self._ledger.renew(self.owner, LEASE_SECONDS)
             self._renewed = time.monotonic()
         self._fill()
 
@@ -272,7 +272,7 @@ class Dispatcher:
         number = self._blocks_per_task(plan, share=1 / len(self._known))
         # A name for each lease: a task that ends late must not settle the next lease of its blocks.
         owner = f"{self.owner}:{next(self._leases)}"
-        lease = self._ledger.lease(sweep_id, owner, number, time.time() + LEASE_SECONDS)
+        lease = self._ledger.lease(sweep_id, owner, number, LEASE_SECONDS)
         if lease is None:
             return False
         self._in_flight[sweep_id] += 1

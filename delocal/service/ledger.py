@@ -19,6 +19,7 @@ from sqlalchemy.engine import Connection
 
 from delocal.physics.model import Status
 from delocal.service.database import engine_of, migrate, no_room
+from delocal.service.leases import free_blocks, held_by, now
 from delocal.service.search import Search, enter_labels, models_of, words_of
 from delocal.service.stages import initial_state, skip_rest, wake_summaries, want_more
 from delocal.service.states import MOVES, SETTLED, BlockState, Priority, SweepState
@@ -112,7 +113,7 @@ class Ledger:
         request: Mapping[str, Any],
         priority: Priority = Priority.NORMAL,
         owner: str | None = None,
-        until: float | None = None,
+        lease_seconds: float = 0.0,
         submitted_by: str | None = None,
         expected_seconds: float | None = None,
     ) -> bool:
@@ -121,7 +122,6 @@ class Ledger:
         With an `owner` the blocks are leased from the start, for a sweep run in place;
         `submitted_by` is the key whose sweep it is.
         """
-        row = {"sweep_id": plan.sweep_id, "attempt": 0, "owner": owner, "lease_until": until}
         sweep = {
             "id": plan.sweep_id,
             "name": name,
@@ -143,6 +143,8 @@ class Ledger:
             if not self._insert_new(db, sweep):
                 return False
             enter_labels(db, plan, tags)
+            until = now(db) + lease_seconds if owner else None
+            row = {"sweep_id": plan.sweep_id, "attempt": 0, "owner": owner, "lease_until": until}
             for part in plan.parts:
                 for some in _batches(part.blocks, 10_000):
                     db.execute(
@@ -212,26 +214,14 @@ class Ledger:
         with self._read() as db:
             return {row.id: Priority(row.priority) for row in db.execute(query)}
 
-    def lease(self, sweep_id: str, owner: str, limit: int, until: float) -> Lease | None:
-        """Take up to `limit` blocks that are queued or whose lease ran out, all of one model.
+    def lease(self, sweep_id: str, owner: str, limit: int, seconds: float) -> Lease | None:
+        """Take for so many seconds up to `limit` blocks that are free, all of one model.
 
-        A block that was tried before comes alone, so that it cannot harm others again.
+        Free is what is queued or whose lease ran out. A block that was tried before comes alone,
+        so that it cannot harm others again.
         """
-        order = (blocks.c.attempt, blocks.c.model, blocks.c.block)
-        query = (
-            sa.select(*order, blocks.c.state)
-            .where(blocks.c.sweep_id == sweep_id)
-            .order_by(*order)
-            .limit(limit)
-            .with_for_update(skip_locked=True)  # SQLite has one writer at a time
-        )
-        queued = query.where(blocks.c.state == BlockState.QUEUED)
-        expired = query.where(
-            blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()
-        )
-        with self._write() as db:  # two queries, each in the order of an index
-            found = [*db.execute(queued), *db.execute(expired)]
-            rows = sorted(found, key=lambda row: row[:3])[:limit]
+        with self._write() as db:
+            rows = free_blocks(db, sweep_id, limit)
             if not rows:
                 return None
             model, attempt = rows[0].model, rows[0].attempt
@@ -243,7 +233,7 @@ class Ledger:
                 .values(
                     state=BlockState.LEASED,
                     owner=owner,
-                    lease_until=until,
+                    lease_until=now(db) + seconds,
                     attempt=blocks.c.attempt + 1,
                 )
             )
@@ -252,10 +242,14 @@ class Ledger:
         self.lease_expiries += len(lost.intersection(taken))
         return Lease(sweep_id, model, tuple(taken), owner, attempt + 1)
 
-    def renew(self, owner: str, until: float) -> None:
-        """Prolong every lease of `owner`, and of those whose names begin with it and a colon."""
+    def renew(self, owner: str, seconds: float) -> None:
+        """Let every lease of `owner` run so long from now, and of those named after it.
+
+        Their names begin with its own and a colon.
+        """
         with self._write() as db:
-            db.execute(blocks.update().where(*_held_by(owner)).values(lease_until=until))
+            until = now(db) + seconds
+            db.execute(blocks.update().where(*held_by(owner)).values(lease_until=until))
 
     def record(self, plan: Plan, owner: str, name: str, receipts: Iterable[Receipt]) -> None:
         """Turn the leased blocks of `receipts` done; a block whose lease was lost is ignored.
@@ -330,7 +324,7 @@ class Ledger:
         with self._write() as db:
             db.execute(
                 blocks.update()
-                .where(*_held_by(owner))
+                .where(*held_by(owner))
                 .values(
                     state=BlockState.QUEUED,
                     owner=None,
@@ -517,11 +511,6 @@ def _these(sweep_id: str, model: str, taken: Sequence[int]) -> list[sa.ColumnEle
         blocks.c.model == model,
         blocks.c.block.in_(taken),
     ]
-
-
-def _held_by(owner: str) -> list[sa.ColumnElement[bool]]:
-    own = (blocks.c.owner == owner) | blocks.c.owner.startswith(f"{owner}:", autoescape=True)
-    return [blocks.c.owner.is_not(None), own, blocks.c.state == BlockState.LEASED]
 
 
 def _settle(db: Connection, sweep_id: str, owner: str, receipt: Receipt, to: BlockState) -> bool:
