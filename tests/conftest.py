@@ -1,11 +1,7 @@
 """A small model of every feature a model may have, for tests; and logging as it was before."""
 
 import logging
-import shutil
-import tempfile
-import time
 import uuid
-import warnings
 
 import numpy as np
 import pytest
@@ -14,7 +10,8 @@ import xarray as xr
 
 from delocal.physics.model import STATUS, Model, Option, Parameter, Status, Variable
 from delocal.workers.clusters.certificates import make_certificates
-from tests import s3_server
+from tests import s3_server, waiting
+from tests.postgresql import PostgreSQL
 
 NAMESPACES = (
     "delocal.workers.plan",
@@ -22,8 +19,6 @@ NAMESPACES = (
     "delocal.service.request",
     "delocal.service.evaluation",
 )
-
-PATIENCE = 60  # seconds that a test waits for what must come
 
 
 def oscillator(parameters, options):
@@ -101,33 +96,15 @@ def contents():
 @pytest.fixture
 def eventually():
     """Return a function that waits until a condition holds."""
-
-    def wait(condition, patience=PATIENCE):
-        end = time.monotonic() + patience
-        while not (found := condition()):
-            assert time.monotonic() < end, "waited in vain"
-            time.sleep(0.02)
-        return found
-
-    return wait
+    return waiting.eventually
 
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """The URL of a PostgreSQL server, which ends with the tests.
-
-    Its folder is not among those of the tests, which are root's alone where root runs them: the
-    server runs as another user then.
-    """
-    folder = tempfile.mkdtemp(prefix="postgresql-")
-    with warnings.catch_warnings():  # where there is no folder for sockets it takes another
-        warnings.simplefilter("ignore")
-        import pgserver
-
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder)
+    """The URL of a PostgreSQL server, which ends with the tests."""
+    server = PostgreSQL()
+    yield server.url
+    server.remove()
 
 
 @pytest.fixture(scope="session")

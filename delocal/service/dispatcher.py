@@ -33,6 +33,8 @@ ATTEMPTS = 3  # then a block is stored as failed, or, if it kills workers, gone 
 POISONED = 10  # cells of a block that may each kill a worker before it is given up
 LEASE_SECONDS = 10.0  # after a crash, another service waits this long
 RENEW_SECONDS = 2.0
+LOOK_SECONDS = 1.0  # between two looks for what others entered
+SOON_SECONDS = 0.25  # between two looks for a cluster to which nothing could be sent
 PAUSE_SECONDS = 5.0  # a disk that was full is looked at again
 STORES_KEPT = 256  # plans kept in memory, each with its axes
 
@@ -86,7 +88,12 @@ class Dispatcher:
         self.wake()
         if self._thread.is_alive():
             self._thread.join(timeout=10)
-        self._ledger.release_all(self.owner)
+        try:
+            self._ledger.release_all(self.owner)
+        except Exception as error:
+            if not may_pass(error):
+                raise
+            log.warning("leases not given back; they run out", error=str(error))
 
     @property
     def alive(self) -> bool:
@@ -146,14 +153,14 @@ class Dispatcher:
                 self._step()
             except ClusterLost as error:
                 log.warning("no cluster; trying again", error=str(error))
-                self._stopping.wait(1.0)
+                self._stopping.wait(SOON_SECONDS)
             except Exception as error:
                 # The ledger may be locked or its disk full for a while; nothing is lost by waiting.
-                if unavailable(error):
-                    log.warning("place full or away; trying again", error=str(error))
+                if may_pass(error):
+                    log.warning("place or database away; trying again", error=str(error))
                 else:
                     log.exception("dispatcher step failed; trying again")
-                self._stopping.wait(1.0)
+                self._stopping.wait(LOOK_SECONDS)
 
     def _step(self) -> None:
         self._settle_finished()
@@ -163,13 +170,14 @@ class Dispatcher:
         self._fill()
 
     def _settle_finished(self) -> None:
-        """Wait up to a second for a task to finish or a call to `wake`; settle what has."""
+        """Wait a while for a task to finish or a call to `wake`; settle what has."""
         if self._kept and time.monotonic() > self._again:
             for kept in self._kept:
                 self._outcomes.put(kept)
             self._kept.clear()
+        no_cluster = self._known and not self._in_flight
         try:
-            finished = self._outcomes.get(timeout=1.0)
+            finished = self._outcomes.get(timeout=SOON_SECONDS if no_cluster else LOOK_SECONDS)
             while True:
                 if finished is not None:
                     self._settle_or_keep(*finished)

@@ -4,6 +4,7 @@ import contextlib
 import os
 import queue
 import socket
+import time
 from pathlib import Path
 
 import psutil
@@ -29,6 +30,20 @@ def children():
             if not any("resource_tracker" in word for word in process.cmdline()):
                 found.add(process.pid)
     return found
+
+
+@pytest.fixture
+def eventually():
+    """Return a function that waits until a condition holds."""
+
+    def wait(condition, patience=PATIENCE):
+        end = time.monotonic() + patience
+        while not (found := condition()):
+            assert time.monotonic() < end, "waited in vain"
+            time.sleep(0.02)
+        return found
+
+    return wait
 
 
 @pytest.fixture
