@@ -10,7 +10,8 @@ from delocal.api.client import Client
 from delocal.api.serving import serving
 from delocal.service import dispatcher as dispatching
 from delocal.service.readiness import problems
-from delocal.service.settings import ClusterSettings, Settings
+from delocal.service.request import SweepRequest
+from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.workers import block as blocks
 from delocal.workers import plan as planning
 from delocal.workers.store import SweepStore
@@ -23,6 +24,8 @@ REQUEST = {
     "axes": {"alpha": {"linspace": [2.2, 7.0, 20]}, "T": {"geomspace": [1e-6, 1e-2, 20]}},
     "fixed": {"d": 2, "beta": 3, "W": 1},
 }
+BLOCKS = 20
+ONCE = dict.fromkeys(range(BLOCKS), 1)
 HELD = 4  # the block under way when the database stops
 
 
@@ -49,7 +52,7 @@ class Journal:
         monkeypatch.setattr(SweepStore, "sign", signed)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database():
     server = PostgreSQL()
     yield server
@@ -57,17 +60,22 @@ def database():
 
 
 @pytest.fixture
-def small_tasks(monkeypatch):
-    """Let every task be one block of few cells."""
+def settings(tmp_path, database, monkeypatch):
+    """Settings of a service whose tasks are single blocks of few cells."""
     monkeypatch.setattr(planning, "BLOCK_CELLS", 20)
     monkeypatch.setattr(dispatching, "TASK_SECONDS", 1e-9)
-
-
-def test_a_sweep_outlives_its_database(tmp_path, database, small_tasks, monkeypatch, eventually):
-    undisturbed = arrays(delocal.run(REQUEST)["scaling"].to_dataset())
-    journal = Journal(monkeypatch)
+    database.start()
     cluster = ClusterSettings(kind="none")
-    settings = Settings(data=tmp_path, database_url=database.url, cluster=cluster)
+    return Settings(data=tmp_path, database_url=database.url, cluster=cluster)
+
+
+@pytest.fixture(scope="module")
+def undisturbed():
+    return arrays(delocal.run(REQUEST)["scaling"].to_dataset())
+
+
+def test_a_sweep_outlives_its_database(settings, database, undisturbed, monkeypatch, eventually):
+    journal = Journal(monkeypatch)
     with serving(settings) as (url, service), Client(url) as client:
         sweep = client.submit(REQUEST)
         assert journal.under_way.wait(PATIENCE)
@@ -77,12 +85,33 @@ def test_a_sweep_outlives_its_database(tmp_path, database, small_tasks, monkeypa
         eventually(lambda: journal.stored[HELD])  # which nobody can note in the ledger
         database.start()
         status = sweep.wait(timeout=PATIENCE).status()
-        assert (status["state"], status["blocks"]["done"]) == ("done", 20)
+        assert (status["state"], status["blocks"]["done"]) == ("done", BLOCKS)
         assert arrays(sweep.open()["scaling"].to_dataset()) == undisturbed
         checksums = service.ledger.checksums(sweep.id)
         ended = [event.kind for event in service.ledger.events(sweep.id) if event.kind == "done"]
         assert problems(service) == []
-    once = dict.fromkeys(range(20), 1)
-    assert (journal.begun, journal.stored) == (once, once)
-    assert {block for _, block in checksums} == set(once)
+    assert journal.begun == journal.stored == ONCE
+    assert {block for _, block in checksums} == set(ONCE)
     assert ended == ["done"]
+
+
+def test_a_service_stops_without_its_database_and_the_next_goes_on(
+    settings, database, undisturbed, monkeypatch
+):
+    monkeypatch.setattr(dispatching, "LEASE_SECONDS", 1.0)
+    journal = Journal(monkeypatch)
+    request = SweepRequest.parse({**REQUEST, "seed": 1})  # another sweep of the same bytes
+    first = Service(settings)
+    sweep_id = first.sweeps.submit(request).id
+    assert journal.under_way.wait(PATIENCE)
+    database.stop()
+    journal.go_on.set()
+    first.close()
+    database.start()
+    second = Service(settings)
+    try:
+        assert second.sweeps.wait(sweep_id, timeout=PATIENCE).state == "done"
+        assert arrays(second.sweeps.store(sweep_id).open_model("scaling")) == undisturbed
+    finally:
+        second.close()
+    assert journal.begun == journal.stored == ONCE
