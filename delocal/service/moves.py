@@ -18,7 +18,7 @@ from delocal.workers.store import Receipt
 
 State = TypeVar("State", SweepState, BlockState)
 
-FREE = {"owner": None, "lease_until": None}
+FREE: dict[str, Any] = {"owner": None, "lease_until": None}
 """Values of a block that nobody holds."""
 
 
