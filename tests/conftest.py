@@ -1,10 +1,7 @@
 """A small model of every feature a model may have, for tests; and logging as it was before."""
 
 import logging
-import shutil
-import tempfile
 import uuid
-import warnings
 
 import numpy as np
 import pytest
@@ -15,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from delocal.physics.model import STATUS, Model, Option, Parameter, Status, Variable
 from delocal.workers.clusters.certificates import make_certificates
 from tests import s3_server, waiting
+from tests.postgresql import PostgreSQL
 
 # The same examples each time, however slow they are: what fails here fails everywhere. Others are
 # drawn with `pytest --hypothesis-profile=random`.
@@ -111,23 +109,10 @@ def eventually():
 
 @pytest.fixture(scope="session")
 def postgresql():
-    """The URL of a PostgreSQL server, which ends with the tests.
-
-    Its folder is not among those of the tests, which are root's alone where root runs them: the
-    server runs as another user then.
-    """
-    folder = tempfile.mkdtemp(prefix="postgresql-")
-    with warnings.catch_warnings():  # where there is no folder for sockets it takes another
-        warnings.simplefilter("ignore")
-        import pgserver
-
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-    for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # no power cut here
-        server.psql(f"ALTER SYSTEM SET {setting} = off")
-    server.psql("SELECT pg_reload_conf()")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder)
+    """The URL of a PostgreSQL server, which ends with the tests."""
+    server = PostgreSQL()
+    yield server.url
+    server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -34,6 +34,8 @@ POISONED = 10  # cells of a block that may each kill a worker before it is given
 LEASE_SECONDS = 10.0  # after a crash, another service waits this long
 RENEW_SECONDS = 2.0
 STOP_SECONDS = 10.0  # for the step at hand to end
+LOOK_SECONDS = 1.0  # between two looks for what others entered
+SOON_SECONDS = 0.25  # between two looks for a cluster to which nothing could be sent
 PAUSE_SECONDS = 5.0  # a disk that was full is looked at again
 STORES_KEPT = 256  # plans kept in memory, each with its axes
 
@@ -87,7 +89,12 @@ class Dispatcher:
         self.wake()
         if self._thread.is_alive():
             self._thread.join(STOP_SECONDS)
-        self._ledger.release_all(self.owner)
+        try:
+            self._ledger.release_all(self.owner)
+        except Exception as error:
+            if not may_pass(error):
+                raise
+            log.warning("leases not given back; they run out", error=str(error))
 
     @property
     def alive(self) -> bool:
@@ -147,30 +154,31 @@ class Dispatcher:
                 self._step()
             except ClusterLost as error:
                 log.warning("no cluster; trying again", error=str(error))
-                self._stopping.wait(1.0)
+                self._stopping.wait(SOON_SECONDS)
             except Exception as error:
                 # The ledger may be locked or its disk full for a while; nothing is lost by waiting.
-                if unavailable(error):
-                    log.warning("place full or away; trying again", error=str(error))
+                if may_pass(error):
+                    log.warning("place or database away; trying again", error=str(error))
                 else:
                     log.exception("dispatcher step failed; trying again")
-                self._stopping.wait(1.0)
+                self._stopping.wait(LOOK_SECONDS)
 
     def _step(self) -> None:
         self._settle_finished()
         if self._in_flight and time.monotonic() - self._renewed > RENEW_SECONDS:
-            self._ledger.renew(self.owner, time.time() + LEASE_SECONDS)
+            self._ledger.renew(self.owner, LEASE_SECONDS)
             self._renewed = time.monotonic()
         self._fill()
 
     def _settle_finished(self) -> None:
-        """Wait up to a second for a task to finish or a call to `wake`; settle what has."""
+        """Wait a while for a task to finish or a call to `wake`; settle what has."""
         if self._kept and time.monotonic() > self._again:
             for kept in self._kept:
                 self._outcomes.put(kept)
             self._kept.clear()
+        no_cluster = self._known and not self._in_flight
         try:
-            finished = self._outcomes.get(timeout=1.0)
+            finished = self._outcomes.get(timeout=SOON_SECONDS if no_cluster else LOOK_SECONDS)
             while True:
                 if finished is not None:
                     self._settle_or_keep(*finished)
@@ -273,7 +281,7 @@ class Dispatcher:
         number = self._blocks_per_task(plan, share=1 / len(self._known))
         # A name for each lease: a task that ends late must not settle the next lease of its blocks.
         owner = f"{self.owner}:{next(self._leases)}"
-        lease = self._ledger.lease(sweep_id, owner, number, time.time() + LEASE_SECONDS)
+        lease = self._ledger.lease(sweep_id, owner, number, LEASE_SECONDS)
         if lease is None:
             return False
         self._in_flight[sweep_id] += 1

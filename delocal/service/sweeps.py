@@ -112,7 +112,7 @@ class Sweeps:
                 priority=request.priority,
                 request=request.model_dump(mode="json", exclude_defaults=True),
                 owner=self._dispatcher.owner if here else None,
-                until=time.time() + INLINE_LEASE if here else None,
+                lease_seconds=INLINE_LEASE,
                 submitted_by=by.id,
                 expected_seconds=seconds,
             )

@@ -4,7 +4,6 @@ import io
 import itertools
 import pickle
 import threading
-import time
 
 import httpx2
 import nbclient
@@ -197,9 +196,7 @@ def at_work(client, served):
     service, parsed = served[1], SweepRequest.parse(another(next(numbers)))
     plan = parsed.plan(block_cells=12)
     request = parsed.model_dump(mode="json", exclude_defaults=True)
-    service.ledger.add(
-        plan, name="", tags=(), request=request, owner="other", until=time.time() + 999
-    )
+    service.ledger.add(plan, name="", tags=(), request=request, owner="other", lease_seconds=999)
     store = SweepStore(f"{service.settings.place}/{plan.sweep_id}")
     store.create(plan)
     for block in (1, 2):

@@ -3,7 +3,6 @@
 import io
 import json
 import threading
-import time
 
 import numpy as np
 import pandas as pd
@@ -61,7 +60,7 @@ def held(service, content=REQUEST, block_cells=20):
     plan = request.plan(block_cells=block_cells)
     store = service.dispatcher.store(plan.sweep_id)
     store.create(plan)
-    lease = {"owner": "somebody", "until": time.time() + 1000}
+    lease = {"owner": "somebody", "lease_seconds": 1000}
     service.ledger.add(plan, name="", tags=[], request={"models": ["scaling"]}, **lease)
     return store, plan.sweep_id
 

@@ -184,7 +184,7 @@ def test_a_task_that_ends_late_does_not_touch_the_next_lease_of_its_blocks(ledge
     for task, done in late:
         done(task, [])  # cancelled, as it was asked to
     dispatcher._settle_finished()
-    assert ledger.lease(one.sweep_id, "another", 4, time.time() + 60) is None  # all are held
+    assert ledger.lease(one.sweep_id, "another", 4, 60) is None  # all are held
     dispatcher.stop()
 
 
@@ -265,7 +265,7 @@ def test_tasks_are_shorter_the_more_sweeps_there_are(ledger, tmp_path, start):
 def test_a_restart_takes_up_what_the_dead_service_left(ledger, tmp_path, start, monkeypatch):
     sweep = plan()
     store = enter(ledger, tmp_path, sweep)
-    lease = ledger.lease(sweep.sweep_id, "dead", 4, time.time() + 0.5)
+    lease = ledger.lease(sweep.sweep_id, "dead", 4, 0.5)
     assert lease.blocks == (0, 1, 2, 3)
     stored = run_block(store, "scaling", 0)  # written, but the service died before recording it
     leftover = store.zarr_path / "scaling" / "kappa_sd" / "c.3.0123abcd.partial"
@@ -376,13 +376,13 @@ def test_tasks_take_about_half_a_second_and_leave_work_for_every_slot(ledger, tm
     assert dispatcher._blocks_per_task(sweep) == 1  # nobody knows what it costs
     other = plan(t=0.05, cells=1000, block_cells=10)
     enter(ledger, tmp_path, other)
-    lease = ledger.lease(other.sweep_id, dispatcher.owner, 1, time.time() + 60)
+    lease = ledger.lease(other.sweep_id, dispatcher.owner, 1, 60)
     root = str(dispatcher.store(other.sweep_id).root)
     found = run_task(Task(root, other.digest, "scaling", lease.blocks))
     cheap = [replace(receipt, seconds=1e-3) for receipt in found]
     ledger.record(other, dispatcher.owner, "scaling", cheap)
     assert dispatcher._blocks_per_task(sweep) == 32  # cheap: a quarter for each of 2 slots
-    lease = ledger.lease(sweep.sweep_id, dispatcher.owner, 1, time.time() + 60)
+    lease = ledger.lease(sweep.sweep_id, dispatcher.owner, 1, 60)
     root = str(dispatcher.store(sweep.sweep_id).root)
     receipts = run_task(Task(root, sweep.digest, "scaling", lease.blocks))
     slow = [Receipt(r.model, r.block, r.checksum, r.counts, 0.2) for r in receipts]

@@ -41,7 +41,7 @@ SMALL = (3, 4, 70, 70)
         lambda: nearly_localized.rows(cells=2000, peer=20, repeats=1),
         lambda: spectral_diffusion.rows(sizes=(1000,), attempts=200_000),
         lambda: bond_networks.rows(L=6, L2=8, grains=2, repeats=1),
-        lambda: dispatcher.rows(small=50, large=200, dispatched=20, dask=20),
+        lambda: dispatcher.rows(50, 200, dispatched=20, dask=20, resumed=200, away=[0.5]),
         lambda: engine.rows(replicas=20, spins=10_000, cancels=2, workers=1, repeats=1),
         lambda: scaling.rows(workers=(3,), spins=10_000),
         lambda: fairness.rows(blocks=2, repeats=1),
