@@ -367,6 +367,12 @@ class Ledger:
         with self._read() as db:
             return db.scalar(query) or 0
 
+    def is_done(self, sweep_id: str, model: str, block: int) -> bool:
+        """Whether a block is done, and so stored."""
+        query = sa.select(blocks.c.state).where(*_these(sweep_id, model, [block]))
+        with self._read() as db:
+            return db.scalar(query) == BlockState.DONE
+
     def checksums(self, sweep_id: str) -> dict[tuple[str, int], str]:
         """Return the checksum of every block that is done."""
         query = sa.select(blocks.c.model, blocks.c.block, blocks.c.checksum).where(
