@@ -229,7 +229,7 @@ class Ledger:
         expired = query.where(
             blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()
         )
-        with self._write() as db:  # two queries, each in the order of an index
+        with self._write_sweep(sweep_id) as db:  # two queries, each in the order of an index
             found = [*db.execute(queued), *db.execute(expired)]
             rows = sorted(found, key=lambda row: row[:3])[:limit]
             if not rows:
@@ -255,7 +255,8 @@ class Ledger:
     def renew(self, owner: str, until: float) -> None:
         """Prolong every lease of `owner`, and of those whose names begin with it and a colon."""
         with self._write() as db:
-            db.execute(blocks.update().where(*_held_by(owner)).values(lease_until=until))
+            for here in _held_by(db, owner).values():
+                db.execute(blocks.update().where(*here).values(lease_until=until))
 
     def record(self, plan: Plan, owner: str, name: str, receipts: Iterable[Receipt]) -> None:
         """Turn the leased blocks of `receipts` done; a block whose lease was lost is ignored.
@@ -282,7 +283,7 @@ class Ledger:
 
     def fail(self, sweep_id: str, error: str) -> None:
         """End a sweep that cannot be run at all; its event says why."""
-        with self._write() as db:
+        with self._write_sweep(sweep_id) as db:
             self._move(db, sweep_id, SweepState.RUNNING)
             _add_event(db, sweep_id, "cannot_run", {"error": error})
             self._move(db, sweep_id, SweepState.FAILED)
@@ -327,24 +328,18 @@ class Ledger:
 
         Those that are stored meanwhile are not repeated.
         """
+        untried = sa.case((blocks.c.attempt > 0, blocks.c.attempt - 1), else_=0)
+        free = {"state": BlockState.QUEUED, "owner": None, "lease_until": None, "attempt": untried}
         with self._write() as db:
-            db.execute(
-                blocks.update()
-                .where(*_held_by(owner))
-                .values(
-                    state=BlockState.QUEUED,
-                    owner=None,
-                    lease_until=None,
-                    attempt=sa.case((blocks.c.attempt > 0, blocks.c.attempt - 1), else_=0),
-                )
-            )
-            _drop_unwanted(db)
+            for (sweep_id, _), here in _held_by(db, owner).items():
+                db.execute(blocks.update().where(*here).values(**free))
+                _drop_unwanted(db, sweep_id)
 
     def release(
         self, sweep_id: str, owner: str, model: str, block: int, *, counts: bool = True
     ) -> None:
         """Give a leased block back, to be tried again; the attempt `counts` if it was at fault."""
-        with self._write() as db:
+        with self._write_sweep(sweep_id) as db:
             db.execute(
                 blocks.update()
                 .where(
@@ -411,9 +406,12 @@ class Ledger:
             cost = db.scalar(query)
         return None if cost is None else float(cost)
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Return a transaction for what keeps the ledger: trash, pauses, repairs."""
-        return self._write()
+    def writing(self, sweep_id: str | None = None) -> AbstractContextManager[Connection]:
+        """Return a transaction for what keeps the ledger: trash, pauses, repairs.
+
+        Who writes blocks names their sweep, which is locked.
+        """
+        return self._write() if sweep_id is None else self._write_sweep(sweep_id)
 
     def _go_on(self, db: Connection, plan: Plan, part: Part, settled: list[Receipt]) -> None:
         """Take the next stage of a Monte Carlo cell, count what is done, and end the sweep."""
@@ -486,7 +484,10 @@ class Ledger:
 
     @contextmanager
     def _write_sweep(self, sweep_id: str) -> Iterator[Connection]:
-        """Write with the row of a sweep locked: who counts its blocks must be alone."""
+        """Write with the row of a sweep locked: who counts its blocks must be alone.
+
+        Locked before any of its blocks: two who lock in another order wait for each other.
+        """
         with self._write() as db:
             db.execute(sa.select(sweeps.c.number).where(sweeps.c.id == sweep_id).with_for_update())
             yield db
@@ -525,9 +526,21 @@ def _these(sweep_id: str, model: str, taken: Sequence[int]) -> list[sa.ColumnEle
     ]
 
 
-def _held_by(owner: str) -> list[sa.ColumnElement[bool]]:
+def _held_by(db: Connection, owner: str) -> dict[tuple[str, str], list[sa.ColumnElement[bool]]]:
+    """Lock and return the leased blocks of `owner` and of those named after it, by sweep and model.
+
+    Without those that somebody settles at this moment, for whom nobody needs to wait.
+    """
     own = (blocks.c.owner == owner) | blocks.c.owner.startswith(f"{owner}:", autoescape=True)
-    return [blocks.c.owner.is_not(None), own, blocks.c.state == BlockState.LEASED]
+    query = (
+        sa.select(blocks.c.sweep_id, blocks.c.model, blocks.c.block)
+        .where(blocks.c.owner.is_not(None), own, blocks.c.state == BlockState.LEASED)
+        .with_for_update(skip_locked=True)
+    )
+    held: dict[tuple[str, str], list[int]] = {}
+    for row in db.execute(query):
+        held.setdefault((row.sweep_id, row.model), []).append(row.block)
+    return {(sweep, model): _these(sweep, model, taken) for (sweep, model), taken in held.items()}
 
 
 def _settle(db: Connection, sweep_id: str, owner: str, receipt: Receipt, to: BlockState) -> bool:
@@ -551,11 +564,11 @@ def _settle(db: Connection, sweep_id: str, owner: str, receipt: Receipt, to: Blo
     return settled.rowcount == 1
 
 
-def _drop_unwanted(db: Connection, *sweep_ids: str) -> None:
-    """Cancel every block that waits for a sweep that is cancelled."""
-    cancelled = sa.select(sweeps.c.id).where(sweeps.c.state == SweepState.CANCELLED)
-    if sweep_ids:
-        cancelled = cancelled.where(sweeps.c.id.in_(sweep_ids))
+def _drop_unwanted(db: Connection, sweep_id: str) -> None:
+    """Cancel every block that waits for a sweep, if that is cancelled."""
+    cancelled = sa.select(sweeps.c.id).where(
+        sweeps.c.id == sweep_id, sweeps.c.state == SweepState.CANCELLED
+    )
     db.execute(
         blocks.update()
         .where(

@@ -338,8 +338,8 @@ class SweepStore:
         return ds
 
     @property
-    def _zarr(self) -> LossAware:
-        """The Zarr hierarchy for zarr-python and xarray, to be read."""
+    def _zarr(self) -> Any:
+        """The Zarr hierarchy for zarr-python and xarray, whose types do not know stores of Zarr."""
         return LossAware(self.storage.zarr(DATA), self.location, self.promises)
 
     def _stored(self, name: str) -> dict[str, Any]:
