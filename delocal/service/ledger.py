@@ -140,7 +140,7 @@ class Ledger:
             "words": words_of(name, tags, models_of(plan)),
         }
         with self._write() as db:
-            if not self._insert_new(db, sweep):
+            if not _insert_new(db, sweep):
                 return False
             enter_labels(db, plan, tags)
             for part in plan.parts:
@@ -159,12 +159,6 @@ class Ledger:
                     )
             _add_event(db, plan.sweep_id, "queued", {"cells": plan.cells})
         return True
-
-    def _insert_new(self, db: Connection, sweep: Mapping[str, Any]) -> bool:
-        """Insert a sweep unless there is one of its id, whoever else is at it."""
-        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(sweeps).values(**sweep).on_conflict_do_nothing()
-        return db.scalar(insert.returning(sweeps.c.number)) is not None
 
     def sweep(self, sweep_id: str) -> SweepRecord | None:
         """Return one sweep, or None."""
@@ -498,6 +492,12 @@ class Ledger:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
 
 
+def _insert_new(db: Connection, sweep: Mapping[str, Any]) -> bool:
+    """Insert a sweep unless there is one of its id, whoever else is at it."""
+    insert = _insert(db, sweeps).values(**sweep).on_conflict_do_nothing()
+    return db.scalar(insert.returning(sweeps.c.number)) is not None
+
+
 def totals(db: Connection, plan: Plan) -> dict[str, Any]:
     """Return cells by status and the number of settled blocks of a sweep, from its rows."""
     query = sa.select(blocks.c.counts).where(
@@ -673,15 +673,17 @@ def _add_cost(db: Connection, part: Part, receipts: Sequence[Receipt]) -> None:
         return
     cells = sum(part.blocks.size(receipt.block) for receipt in receipts)
     seconds = sum(receipt.seconds for receipt in receipts)
-    known = (costs.c.model == part.model) & (costs.c.version == part.version)
-    updated = db.execute(
-        costs.update()
-        .where(known)
-        .values(cells=costs.c.cells + cells, seconds=costs.c.seconds + seconds)
+    insert = _insert(db, costs).values(
+        model=part.model, version=part.version, cells=cells, seconds=seconds
     )
-    if not updated.rowcount:
-        values = {"cells": cells, "seconds": seconds}
-        db.execute(costs.insert().values(model=part.model, version=part.version, **values))
+    added = {name: costs.c[name] + insert.excluded[name] for name in ("cells", "seconds")}
+    db.execute(insert.on_conflict_do_update(index_elements=costs.primary_key.columns, set_=added))
+
+
+def _insert(db: Connection, table: sa.Table) -> Any:
+    """Return an insert that may say what to do with a row that is there, whoever was faster."""
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)
 
 
 def _batches(numbers: Iterable[int], size: int) -> Iterator[list[int]]:

@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from delocal.service.states import SweepState
-from delocal.service.tables import blocks, sweeps
+from delocal.service.tables import blocks, costs, sweeps
 from tests.service.test_ledger import ID, LATER, PLAN, add, receipt
 
 pytestmark = pytest.mark.parametrize("database_url", ["postgresql"], indirect=True)
@@ -52,3 +52,15 @@ def test_renewing_waits_for_nobody(leased):
     with leased.engine.connect() as db:
         held = sa.select(blocks.c.block).where(blocks.c.lease_until == until)
         assert set(db.scalars(held)) == {0, 2}
+
+
+def test_what_a_model_costs_may_be_told_first_by_two(leased):
+    with ThreadPoolExecutor(1) as pool:
+        with leased.writing() as db:
+            first = {"model": "scaling", "version": "1", "cells": 5, "seconds": 1.0}
+            db.execute(costs.insert().values(**first))
+            waiting = pool.submit(ACTS["record"], leased)
+            time.sleep(0.2)
+        waiting.result(timeout=60)
+    assert leased.sweep(ID).blocks_done == 2
+    assert leased.seconds_per_cell("scaling", "1") == pytest.approx((1.0 + 2 * 0.1) / (5 + 2 * 5))
