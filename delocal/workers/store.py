@@ -115,6 +115,10 @@ class SweepStore:
         self.recorded = recorded
         self._open: dict[str, dict[str, Any]] = {}
 
+    def __reduce__(self) -> tuple[type[SweepStore], tuple[str]]:
+        """Let another process open the store itself: it knows what lies there, and no ledger."""
+        return SweepStore, (self.location,)
+
     @cached_property
     def location(self) -> str:
         """Where any process finds the store: an absolute path, or ``s3://bucket/prefix``."""

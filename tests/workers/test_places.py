@@ -112,6 +112,7 @@ def test_a_lost_chunk_is_an_error_to_who_reads_and_one_that_never_was_is_not(sto
     recorded = SweepStore(store.location, lambda model, block: (model, block) == ("toy", 0))
     with pytest.raises(LostChunk):
         recorded.open_model("toy").energy.compute()
+    assert copied(recorded).energy.compute().isnull()[0, 0]  # no ledger travels
 
 
 def copied(store):
