@@ -109,16 +109,25 @@ class Dispatcher:
         return self._in_flight.total()
 
     def store(self, sweep_id: str) -> SweepStore:
-        """Return the store of a sweep; one that was removed and made anew is another."""
-        store = SweepStore(within(self._place, sweep_id), partial(self._ledger.is_done, sweep_id))
-        version, kept = store.version, self._stores.pop(sweep_id, None)
-        if kept is not None and kept.version == version:
-            store = kept.store
-        if version is not None:
-            if len(self._stores) >= STORES_KEPT:
-                self._stores.pop(next(iter(self._stores)), None)
-            self._stores[sweep_id] = _Kept(store, version)
+        """Return the store of a sweep, whether there is one or not."""
+        return self.existing(sweep_id) or self._place_of(sweep_id)
+
+    def existing(self, sweep_id: str) -> SweepStore | None:
+        """Return the store of a sweep, or None; one that was removed and made anew is another."""
+        kept = self._stores.pop(sweep_id, None)
+        store = kept.store if kept else self._place_of(sweep_id)
+        version = store.version
+        if version is None:
+            return None
+        if kept is not None and kept.version != version:
+            store = self._place_of(sweep_id)
+        if len(self._stores) >= STORES_KEPT:
+            self._stores.pop(next(iter(self._stores)), None)
+        self._stores[sweep_id] = _Kept(store, version)
         return store
+
+    def _place_of(self, sweep_id: str) -> SweepStore:
+        return SweepStore(within(self._place, sweep_id), partial(self._ledger.is_done, sweep_id))
 
     def _store(self, sweep_id: str) -> SweepStore:
         """Return the store of a sweep at work, as it was when the sweep came.
