@@ -24,8 +24,8 @@ from delocal.workers.block import Task, run_task
 from delocal.workers.careful import WorkerDied
 from delocal.workers.clusters.processes import QUIET, WORKER_ENVIRONMENT
 from delocal.workers.clusters.scaling import Scaling, resize
-from delocal.workers.clusters.security import reach, security_of, whole_story
-from delocal.workers.clusters.spec import Cluster, ClusterSpec
+from delocal.workers.clusters.security import NobodyThere, reach, security_of, whole_story
+from delocal.workers.clusters.spec import STARTED, Cluster, ClusterSpec
 from delocal.workers.clusters.start import start_cluster
 from delocal.workers.clusters.versions import (
     WrongWorker,
@@ -52,7 +52,8 @@ class DaskExecutor:
     """Runs tasks on a Dask cluster, one on each thread of its workers.
 
     A cluster that was started here follows the work, is closed when it is idle for long, and is
-    started again when there is work. A worker of another version gets no task.
+    started again when there is work. A scheduler that runs elsewhere may come later, or again. A
+    worker of another version gets no task.
 
     Parameters
     ----------
@@ -83,8 +84,7 @@ class DaskExecutor:
         self._submitted = 0
         self._used = time.monotonic()
         self._closing = threading.Event()
-        with self._connecting:
-            self._start()
+        self._begin()
         self._keeper = threading.Thread(target=self._keep, name="cluster", daemon=True)
         self._keeper.start()
 
@@ -139,7 +139,8 @@ class DaskExecutor:
 
     @property
     def _rests(self) -> bool:
-        return self._client is None and not self._closing.is_set()
+        resting = self._client is None and self._spec.kind in STARTED
+        return resting and not self._closing.is_set()
 
     def _nthreads(self, client: Client) -> dict[str, int]:
         try:
@@ -208,6 +209,16 @@ class DaskExecutor:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
 
+    def _begin(self) -> None:
+        """Start, or leave it to who asks next if the cluster of somebody else is away."""
+        try:
+            with self._connecting:
+                self._start()
+        except ClusterLost as error:
+            if self._spec.kind in STARTED:
+                raise
+            log.warning("%s; trying again whenever there is work", error)
+
     def _start(self) -> None:
         """Start the cluster if it is to be started here, and connect to it."""
         wanted = self._scaling.begin(len(self._running))
@@ -263,6 +274,8 @@ class DaskExecutor:
                     self._start()
                 else:
                     self._reconnect()
+            except ClusterLost:
+                raise
             except (OSError, RuntimeError, ValueError) as error:
                 raise ClusterLost(f"no scheduler answers at {self._address}: {error}") from error
             assert self._client is not None
@@ -286,6 +299,8 @@ class DaskExecutor:
             return Client(
                 self._address, security=security, set_as_default=False, timeout=CONNECT_SECONDS
             )
+        except NobodyThere as error:
+            raise ClusterLost(f"no scheduler answers at {self._address}: {error}") from error
         except (OSError, RuntimeError, TypeError, ValueError) as error:
             raise OSError(f"cannot reach {self._address}: {whole_story(error)}") from error
 

@@ -337,3 +337,23 @@ def test_a_chunk_with_a_flipped_bit_is_damage_and_not_data(rest, service, url):
     answer = ask(rest, f"{url}?{QUERY}", 500)
     assert answer.headers["content-type"] == "application/problem+json"
     assert "`delocal doctor --repair` computes it again" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("receipt_too", [False, True])
+def test_a_chunk_that_is_lost_is_damage_and_not_null(rest, service, url, receipt_too):
+    """With its receipt, as where an older copy took the place of a folder: the ledger knows."""
+    sweep = url.split("/")[3]
+    store = service.sweeps.store(sweep)
+    if receipt_too:
+        for block in store.plan.parts[0].blocks:
+            store.forget("scaling", block)
+    for chunk in (store.zarr_path / "scaling" / "kappa_sd").glob("c.*"):
+        chunk.unlink()
+    queries = [f"{url}?{QUERY}&format={form}" for form in formats.Format]
+    queries += [f"/v1/sweeps/{sweep}/figures/curve?variable=kappa_sd&x=T&sel=d=2&sel=alpha=3"]
+    queries += [f"/v1/sweeps/{sweep}/fits?variable=kappa_sd&over=T"]
+    for query in queries:
+        detail = ask(rest, query, 500).json()["detail"]
+        assert detail.startswith("scaling/kappa_sd/c."), query
+        assert "`delocal doctor --repair` computes it again" in detail
+    assert ask(rest, f"{url}?variables=log10_kappa_sd").json()

@@ -13,6 +13,11 @@ from delocal.workers.store import SweepStore
 from tests.waiting import eventually
 
 NUMBERS = itertools.count()
+EACH_DATABASE = pytest.mark.usefixtures("on_each_database")
+PLACES_AND_DATABASES = pytest.mark.parametrize(
+    ("place", "database_url"), [("folder", "postgresql"), ("bucket", "sqlite")], indirect=True
+)
+"""Every place and every database, for tests that have to do with both, at the cost of two."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -27,6 +32,12 @@ def database_url(request, tmp_path):
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return url.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def on_each_database(database_url, monkeypatch):
+    """Services that are told no database have their ledger in this one."""
+    monkeypatch.setenv("DELOCAL_DATABASE_URL", database_url)
 
 
 @pytest.fixture

@@ -11,7 +11,10 @@ from delocal.service.keys import Caller, Scope
 from delocal.service.quotas import QuotaSettings
 from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings
+from tests.service.conftest import EACH_DATABASE
 from tests.waiting import PATIENCE
+
+pytestmark = EACH_DATABASE
 
 ADA = Caller("ada", "Ada", frozenset(Scope))
 BOB = Caller("bob", "Bob", frozenset(Scope))

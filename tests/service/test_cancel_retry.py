@@ -14,6 +14,7 @@ from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
 from delocal.workers.local import run_plan
 from delocal.workers.store import SweepStore
+from tests.service.conftest import EACH_DATABASE
 from tests.waiting import PATIENCE, eventually
 
 BROKEN = {"x": set()}  # values of x at which the model raises
@@ -125,6 +126,7 @@ def test_cancelling_frees_the_worker(service):
         eventually(lambda: idle(service))
 
 
+@EACH_DATABASE
 @pytest.mark.usefixtures("block_by_block")
 def test_nothing_goes_on_after_a_cancel_and_what_is_stored_can_be_read(service):
     HELD["x"] = from_(3)
@@ -145,6 +147,7 @@ def test_nothing_goes_on_after_a_cancel_and_what_is_stored_can_be_read(service):
     assert kinds.count("cancelled") == 1
 
 
+@EACH_DATABASE
 @pytest.mark.usefixtures("block_by_block")
 def test_a_cancelled_sweep_that_is_retried_has_the_bytes_of_one_that_was_not(service, tmp_path):
     HELD["x"] = from_(3)
@@ -162,6 +165,7 @@ def test_a_cancelled_sweep_that_is_retried_has_the_bytes_of_one_that_was_not(ser
     assert contents(service.sweeps.store(sweep_id)) == reference(tmp_path)
 
 
+@EACH_DATABASE
 def test_cells_that_raised_are_tried_again_and_no_others(service, tmp_path, monkeypatch):
     BROKEN["x"] = {3.0, 17.0}
     sweep_id = submit(service)
@@ -189,6 +193,7 @@ def test_cells_that_raised_are_tried_again_and_no_others(service, tmp_path, monk
     assert contents(service.sweeps.store(sweep_id)) == reference(tmp_path)
 
 
+@EACH_DATABASE
 def test_what_does_not_fit_the_state_is_refused_with_advice(service):
     HELD["x"] = from_(20)
     sweep_id = submit(service)
@@ -214,6 +219,7 @@ def test_a_neighbour_is_not_harmed_by_a_cancel(service, tmp_path):
     assert contents(service.sweeps.store(wanted)) == reference(tmp_path)
 
 
+@EACH_DATABASE
 def test_another_service_on_the_same_ledger_ends_its_tasks_too(tmp_path):
     settings = Settings(data=tmp_path / "data", cluster=ClusterSettings(kind="none"))
     one, other = Service(settings), Service(settings)
@@ -229,6 +235,7 @@ def test_another_service_on_the_same_ledger_ends_its_tasks_too(tmp_path):
         other.close()
 
 
+@EACH_DATABASE
 def test_cancels_and_retries_from_many_sides_leave_one_story(service):
     sweep_id = submit(service)
 

@@ -11,7 +11,10 @@ from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
 from delocal.service.tables import tables
+from tests.service.conftest import PLACES_AND_DATABASES
 from tests.waiting import PATIENCE
+
+pytestmark = PLACES_AND_DATABASES
 
 REQUEST = {
     "models": ["scaling"],
@@ -21,7 +24,7 @@ REQUEST = {
 
 
 @pytest.fixture
-def start(tmp_path, place):
+def start(tmp_path, place, on_each_database):
     services = []
 
     def _start(**settings):

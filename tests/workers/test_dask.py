@@ -20,6 +20,7 @@ from delocal.workers.local import run_plan
 from delocal.workers.store import Receipt, SweepStore
 from tests.processes import children
 from tests.waiting import PATIENCE, eventually
+from tests.workers.conftest import WORKER
 
 
 def wait_until_gone(before):
@@ -113,6 +114,10 @@ def test_slots_and_description(executor):
     assert executor.slots == 2
     assert executor.description.startswith("Dask at tcp://127.0.0.1:")
     assert executor.description.endswith(", 2 threads")
+
+
+def test_a_worker_has_one_thread_of_everything_and_is_quiet(executor, introduced):
+    assert introduced(executor) == 2 * [WORKER]
 
 
 def hang(folder, plan):

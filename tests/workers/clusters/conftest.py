@@ -44,8 +44,8 @@ def unused_port():
 def start_scheduler(spawn, eventually):
     """Return a function that starts a scheduler and returns its address and process."""
 
-    def start(tls=None):
-        port = free_port()
+    def start(tls=None, port=None):
+        port = port or free_port()
         process = spawn(scheduler_command("127.0.0.1", port, tls), tls=tls)
         eventually(lambda: listens(port))
         return f"{'tls' if tls else 'tcp'}://127.0.0.1:{port}", process
