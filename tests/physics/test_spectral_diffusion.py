@@ -205,15 +205,30 @@ def test_the_prefactor_in_three_dimensions():
     assert ds.regime == Regime.within
 
 
-def test_the_conductivity_is_that_of_the_paper_times_its_prefactor():
-    """kappa = pi**2/3 4**(1/3) F times Eq. (77), at any T and W, with any t, V and rho."""
-    fixed = {"T": 0.02, "W": 2.0, "t": 0.03, "V": 0.03, "rho": 0.7, "c": 4, "duration": 6}
-    ds = run(fixed, 2)
-    p = spin_model(3, 3, 3, *(fixed[name] for name in ("T", "W", "t", "V", "rho")))
-    paper = conductivity.kappa_spectral_diffusion(p).value
-    assert ds.kappa / ds.F == pytest.approx(np.pi**2 / 3 * 4 ** (1 / 3) * paper, rel=1e-9)
-    assert ds.R1 * 4 ** (1 / 3) == pytest.approx(scales.optimal_pseudospin_size(p).value, rel=1e-9)
-    assert ds.kappa_stderr / ds.kappa == pytest.approx(ds.F_stderr / ds.F)
+@pytest.mark.parametrize(
+    ("ranges", "spins"),
+    [
+        ((3, 3, 3), (0.02, 2.0, 0.03, 0.03, 0.7)),
+        ((2, 3, 3), (0.5, 2.0, 0.3, 0.3, 0.7)),
+        ((2, 3, 2.5), (0.5, 2.0, 0.3, 0.2, 0.7)),
+        ((3, 4, 3.5), (0.5, 3.0, 0.06, 0.2, 1.3)),
+    ],
+)
+def test_the_conductivity_is_that_of_the_paper_times_its_prefactor(ranges, spins):
+    """F pi**2/3 4**(beta (2 alpha - d - 2)/D) times Eq. (77), whatever T, W, t, V, rho, alpha."""
+    d, alpha, beta = ranges
+    fixed = dict(
+        zip(("d", "alpha", "beta", "T", "W", "t", "V", "rho"), (*ranges, *spins), strict=True)
+    )
+    ds = run({**fixed, "c": 4, "duration": 6}, 2)
+    assert ds.status == Status.DONE
+    p = spin_model(*ranges, *spins)
+    four = 4 ** (beta / float(p.D))
+    factor = np.pi**2 / 3 * four ** (2 * alpha - d - 2)
+    assert ds.kappa == pytest.approx(ds.prefactor * conductivity.kappa_spectral_diffusion(p).value)
+    assert ds.prefactor == pytest.approx(factor * ds.F, rel=1e-9)
+    assert ds.R1 * four == pytest.approx(scales.optimal_pseudospin_size(p).value, rel=1e-9)
+    assert ds.prefactor_stderr / ds.prefactor == pytest.approx(ds.F_stderr / ds.F)
 
 
 @pytest.mark.parametrize("rule", RULES)
