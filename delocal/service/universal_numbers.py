@@ -169,7 +169,12 @@ class Span:
         return cls(min(found), max(found))
 
     def __str__(self) -> str:
-        return f"{self.low:.3g} to {self.high:.3g}"
+        low, high = (float(f"{end:.3g}") for end in (self.low, self.high))
+        return f"{low:g} to {high:g}"
+
+    def around(self, value: float) -> str:
+        """Return how far the span reaches above and below a value in it, as (+a/-b)."""
+        return f"(+{self.high - value:.2g}/-{value - self.low:.2g})"
 
 
 def prefactors_over_rules(ds: Datasets) -> Span:
@@ -193,7 +198,7 @@ def row(number: str, value: str, beyond: str, measured: str, model: str) -> Row:
     return {
         "number": number,
         "value": value,
-        "what moves it beyond": beyond,
+        "systematic": beyond,
         "measured at": measured,
         "model, version": version,
     }

@@ -13,6 +13,7 @@ import delocal
 from delocal.physics import conductivity, scales
 from delocal.physics.disorder import Ensemble, stream
 from delocal.physics.model import Cancelled, Status
+from delocal.physics.models import load_models
 from delocal.physics.models.spectral_diffusion import Regime
 from delocal.physics.parameters import spin_model
 from delocal.physics.transport import flip_flops
@@ -35,9 +36,9 @@ def run(fixed, replicas, axes=None, **options):
     return delocal.run(request)["spectral-diffusion"].to_dataset()
 
 
-def few_spins(number, W=2):
+def few_spins(number, W=2, beta=1.75):
     """A ring with energies and interactions of the order of 1, all pairs in resonance."""
-    spins = Ensemble(d=1, alpha=1.75, beta=1.75, T=W / 2, W=W)
+    spins = Ensemble(d=1, alpha=1.75, beta=beta, T=W / 2, W=W)
     rule = Rule("resonant", 1.0, 3.0, Rmax=number / 2)
     sample = draw_sample(spins, rule, number, stream("few", 0), positions="lattice")
     return sample, sample.pairs._replace(window=np.full(sample.rate.size, np.inf))
@@ -122,10 +123,10 @@ def states_of(number, up=None):
     return every if up is None else every[(every > 0).sum(axis=1) == up]
 
 
-@pytest.mark.parametrize("window", [np.inf, 1.5])
-def test_flip_flops_keep_the_law_of_boltzmann(window):
+@pytest.mark.parametrize(("window", "beta"), [(np.inf, 1.75), (1.5, 1.75), (np.inf, 0.9)])
+def test_flip_flops_keep_the_law_of_boltzmann(window, beta):
     """Within a window not all states are reached, but the law of Boltzmann stays as it is."""
-    sample, pairs = few_spins(6)
+    sample, pairs = few_spins(6, beta=beta)
     rng = stream("boltzmann", 0)
     states = states_of(6, 3)
 
@@ -225,10 +226,31 @@ def test_the_conductivity_is_that_of_the_paper_times_its_prefactor(ranges, spins
     p = spin_model(*ranges, *spins)
     four = 4 ** (beta / float(p.D))
     factor = np.pi**2 / 3 * four ** (2 * alpha - d - 2)
-    assert ds.kappa == pytest.approx(ds.prefactor * conductivity.kappa_spectral_diffusion(p).value)
-    assert ds.prefactor == pytest.approx(factor * ds.F, rel=1e-9)
+    paper = conductivity.kappa_spectral_diffusion(p).value
+    assert ds.kappa / ds.prefactor == pytest.approx(paper, rel=1e-9)
+    assert ds.prefactor / ds.F == pytest.approx(factor, rel=1e-9)
+    assert ds.prefactor_stderr / ds.F_stderr == pytest.approx(factor, rel=1e-9)
     assert ds.R1 * four == pytest.approx(scales.optimal_pseudospin_size(p).value, rel=1e-9)
-    assert ds.prefactor_stderr / ds.prefactor == pytest.approx(ds.F_stderr / ds.F)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("alpha", "beta"), [(3.0, 3.0), (3.5, 2.5)])
+def test_units_of_energy_and_length_are_free(rule, alpha, beta):
+    """The same random numbers in other units: D is an energy times length**2, F a number."""
+    model, (energy, length) = load_models()["spectral-diffusion"], (3.7, 0.6)
+    one = {p.name: p.default for p in model.parameters if p.default is not None}
+    one |= {"d": 2, "alpha": alpha, "beta": beta, "T": 4.0, "W": 20.0, "t": 2.0, "V": 0.7}
+    one |= {"rho": 0.9, "c": 3.0, "duration": 6.0}
+    other = one | {"T": one["T"] * energy, "W": one["W"] * energy, "rho": one["rho"] / length**2}
+    other |= {"t": one["t"] * energy * length**alpha, "V": one["V"] * energy * length**beta}
+    options = {option.name: option.choices[0] for option in model.options} | {"rule": rule}
+    found, scaled = (
+        model.replicate(point, options, stream("units", 0), bool) for point in (one, other)
+    )
+    assert found["hops"] == scaled["hops"] > 0
+    assert scaled["D"] == pytest.approx(found["D"] * energy * length**2, rel=1e-9)
+    assert scaled["F"] == pytest.approx(found["F"], rel=1e-9)
+    np.testing.assert_array_equal(scaled["overlap"], found["overlap"])
 
 
 @pytest.mark.parametrize("rule", RULES)

@@ -81,7 +81,8 @@ def _prefactors(ds: Datasets) -> list[Row]:
 def _prefactors_in(d: int, ds: Datasets) -> list[Row]:
     here = ds["network"].sel(d=d)
     middle = here.isel(T=here.sizes["T"] // 2)
-    kernel = "E* by lam: lam, the kernel" if d == 2 else "E* by lam: lam^(1/3), the kernel"
+    power = f"lam^{'1' if d == 2 else '(1/3)'}"
+    beyond = f"the kernel; {power} where E* is lam times (24)"
     T = f"T = {middle['T'].item():.2g} W"
 
     def of(channel: Channel) -> str:
@@ -89,8 +90,14 @@ def _prefactors_in(d: int, ds: Datasets) -> list[Row]:
 
     return [
         row(of(OPTIMAL), "1", "not measured", "", ""),
-        row(of(PSEUDO), mean_of(middle, "prefactor_ps").rounded, kernel, f"{T}, (log T)", NETWORK),
-        row(of(SINGLE), mean_of(here, "prefactor_s").rounded, kernel, "any T", NETWORK),
+        row(
+            of(PSEUDO),
+            mean_of(middle, "prefactor_ps").rounded,
+            beyond,
+            f"{T}; it varies with ln T",
+            NETWORK,
+        ),
+        row(of(SINGLE), mean_of(here, "prefactor_s").rounded, beyond, "any T", NETWORK),
         _spectral_in(d, ds, of(SPECTRAL)),
     ]
 
@@ -119,7 +126,7 @@ def _shown(ds: Datasets) -> str:
         f"so that kappa_s is {mean_of(two, 'prefactor_s').rounded} and "
         f"{mean_of(three, 'prefactor_s').rounded} times (S-A.9); a Gaussian factor of energies in "
         "place of the box has 1.5 times that C in d = 2, and E* is itself an estimate, with the "
-        "power of lam in the table if it is lam times (24)."
+        "power of lam in the table if it is lam times that."
     )
 
 
@@ -127,8 +134,9 @@ def _spectral(ds: Datasets) -> str:
     found, beyond = mean_of(ds["diffusion"], "prefactor"), prefactors_over_rules(ds)
     alone = mean_of(ds["far hops alone"], "prefactor").rounded
     return (
-        f"Spectral diffusion in d = 3 has kappa_sd = {found.rounded} x Eq. (77) by the default "
-        f"rule, and {beyond} over the rules and cuts of the table: 57 (+6/-13) in words. If hops "
+        f"Spectral diffusion in d = 3 has kappa_sd = {found.rounded} {beyond.around(found.value)} x "
+        f"Eq. (77): the first error is that of statistics, by the default rule; the second says "
+        f"that rules and cuts of the table, none of which is better founded, make it {beyond}. If hops "
         f"shorter than R1/{SHARE_AT_N2C:g} are forbidden, which is the size of the optimal network "
         f"at N2c, it is {alone}. In d = 2 T^3 W^-6 of Eq. (83) is not independently reproduced: F "
         "depends on how close pairs hop and has no limit; the band is F(c) of hops of R1/c and "
@@ -166,8 +174,8 @@ def _tested(ds: Datasets) -> str:
 
 
 CITE = (
-    "To cite a number: its name with all that the column of conditions has, its error, what moves "
-    "it beyond, model and version, and the entries of `ds.delocal.cite()`; the sweeps are in "
+    "To cite a number: its name with all that the column of conditions has, both errors, "
+    "model and version, and the entries of `ds.delocal.cite()`; the sweeps are in "
     "`transport.sweeps.json`. A number with 'convention' beside it is one of its convention only."
 )
 
