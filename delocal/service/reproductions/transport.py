@@ -134,9 +134,9 @@ def _spectral(ds: Datasets) -> str:
     found, beyond = mean_of(ds["diffusion"], "prefactor"), prefactors_over_rules(ds)
     alone = mean_of(ds["far hops alone"], "prefactor").rounded
     return (
-        f"Spectral diffusion in d = 3 has kappa_sd = {found.rounded} {beyond.around(found.value)} x "
-        f"Eq. (77): the first error is that of statistics, by the default rule; the second says "
-        f"that rules and cuts of the table, none of which is better founded, make it {beyond}. If hops "
+        f"Spectral diffusion in d = 3 has kappa_sd = {found.rounded} {beyond.around(found.value)} "
+        "x Eq. (77): the first error is statistical, by the default rule; the second says that the "
+        f"rules and cuts of the table, none of them better founded, make it {beyond}. If hops "
         f"shorter than R1/{SHARE_AT_N2C:g} are forbidden, which is the size of the optimal network "
         f"at N2c, it is {alone}. In d = 2 T^3 W^-6 of Eq. (83) is not independently reproduced: F "
         "depends on how close pairs hop and has no limit; the band is F(c) of hops of R1/c and "
@@ -152,9 +152,9 @@ def _by_construction(ds: Datasets) -> str:
         f"By construction: the exponents of kappa_s and kappa_ps (a fit gives T^{exponent} for "
         f"kappa_s in d = 2, where {law.exact.item():g} was put in); T^(4/3) in d = 3 for every "
         "channel, which is dimensional analysis; kappa_sd = F pi^2/3 4^(beta (2 alpha - d - 2)/D) "
-        "x Eq. (77), an identity, with R1(T) of Eq. (21): another prefactor of R1 is one of F "
-        "and leaves kappa as it is; the half of F that is the analytic tail; F(c) in d = 2 at any "
-        "W."
+        "x Eq. (77), an identity, with R1(T) of Eq. (21): another prefactor of R1 is one of F, "
+        "and changes kappa by its cuts alone; the half of F that is the analytic tail; F(c) in "
+        "d = 2 at any W."
     )
 
 
