@@ -13,10 +13,16 @@ from typing import Any
 
 import xarray as xr
 
+from delocal.physics.level_flow import NU_ORTHOGONAL
 from delocal.physics.models import load_models
 from delocal.physics.thresholds import Estimate
 from delocal.service.reproduce import Trees
-from delocal.service.reproductions.optimal_network import BOXES, critical_density, requests_of
+from delocal.service.reproductions.optimal_network import (
+    BOXES,
+    critical_density,
+    label_of,
+    requests_of,
+)
 
 NETWORK, DIFFUSION, OPTIMAL = "golden-rule-network", "spectral-diffusion", "optimal-network"
 STRIP = "golden-rule-strip"
@@ -261,14 +267,14 @@ def _row_of_c(here: xr.Dataset) -> Row:
 
 def rows_of_N2c(ds: Datasets) -> list[Row]:
     """Return the critical density of the optimal network."""
-    critical, chi2 = critical_density({L: ds[f"3d-{L}"] for L in BOXES[3]})
+    critical, chi2 = critical_density({L: ds[label_of(3, L)] for L in BOXES[3]})
     return [
         row(
             "N2c(3)",
             critical.rounded,
             "the laws of energies and hopping",
             f"boxes of {' and '.join(map(str, BOXES[3]))} R2*, uniform laws of Fig. 4, collapse "
-            f"with nu = 1.571, chi2 = {chi2:.1f} per degree of freedom",
+            f"with nu = {NU_ORTHOGONAL:g}, chi2 = {chi2:.1f} per degree of freedom",
             OPTIMAL,
         )
     ]
