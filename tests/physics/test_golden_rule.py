@@ -392,7 +392,7 @@ def test_spins_drag_none():
 SMALL = {
     "spins": spin_model(2, 3, 2.5, 0.3, 0.8, 1, 1.4, 0.7),
     "pseudo-spins": spin_model(2, 3, 2.5, 0.2, 0.8, 1, 1.4, 0.7),
-    "pseudo2-spins": spin_model(2, 6, 3.5, 0.4, 0.8, 1.5, 1.2, 0.9),  # region III
+    "pseudo2-spins": spin_model(2, 6, 3.5, 0.4, 0.8, 1.5, 1.5, 1.0),  # region III
 }
 
 
@@ -403,7 +403,7 @@ def test_a_small_network_conducts_as_kirchhoff_says_in_the_units_of_the_hamilton
     name, channel = next((n, c) for n, c in CHANNELS.items() if c.what == what)
     point = {n: float(np.asarray(getattr(p, n))) for n in ("d", "alpha", "beta")}
     point |= {n: float(getattr(p, n).value) for n in ("T", "W", "t", "V", "rho")}
-    point |= {"rmax": 1.5, "box": 5.0, "hottest": 4.0}
+    point |= {"rmax": 1.0, "box": 3.2, "hottest": 4.0}
     L = model.replicate(point, {"channel": what}, stream("small", 0), bool)
     kappa = float(channel.unit(p).value) * (L["L22"] - L["L12"] ** 2 / L["L11"])
 
@@ -411,9 +411,9 @@ def test_a_small_network_conducts_as_kirchhoff_says_in_the_units_of_the_hamilton
     amplitude, decay = (point["t"], 3) if name == "s" else (point["V"], point["beta"])
     spacing = {"s": (p.W / (p.rho * optimal_energy(p))) ** 0.5, "ps": delocalization_length(p)}
     r12 = float((optimal_pseudo2spin_size(p) if name == "ps2" else spacing[name]).value)
-    rule = Rule(2, decay, rmax=1.5, growth=float(channel.growth(p)))
+    rule = Rule(2, decay, rmax=1.0, growth=float(channel.growth(p)))
     T = point["T"] / E_star
-    box, hottest, rng = 5.0 * T**rule.growth, 4.0 * T, stream("small", 0)
+    box, hottest, rng = 3.2 * T**rule.growth, 4.0 * T, stream("small", 0)
     sites = (
         sample_strip(2, -hottest, hottest, box, rng)
         if name == "s"
