@@ -29,7 +29,7 @@ from delocal.physics.transport.assisted import (
     si_factor,
     thermal_factor,
 )
-from delocal.physics.transport.corrector import respond
+from delocal.physics.transport.corrector import Hops, respond
 from delocal.physics.transport.golden_rule import (
     KERNELS,
     Rule,
@@ -41,6 +41,7 @@ from delocal.physics.transport.golden_rule import (
     sample_states,
     sample_strip,
 )
+from tests.physics.test_corrector import least_power
 
 COLD = {"alpha": 3, "beta": 3, "T": 1e-5, "W": 1}
 STRIP = {"d": 2, "alpha": 3, "beta": 3, "W": 0.8, "t": 1, "V": 1, "rmax": 2, "box": 10}
@@ -300,6 +301,19 @@ def test_universal_numbers():
     np.testing.assert_array_equal(ds.C_s, ds.C_ps)  # alpha = beta: one and the same network
 
 
+@pytest.mark.parametrize(("d", "rmax", "band"), [(1, 60.0, 4.0), (2, 5.0, 4.0)])
+def test_slow_decay_has_the_limit_of_many_neighbours(d, rmax, band):
+    """At 2 alpha = 1/2 all neighbours count, and their potentials average out: an exact C."""
+    rule = Rule(d, 0.25, rmax=rmax, cap=1e-6)
+    C, error = universal(rule, 1500, 8, band)
+    sphere, power = (2, 2 * np.pi)[d - 1], d + 2 - 2 * rule.range
+    neighbours = 2 * sphere / d * rmax**d
+    limit = sphere / d * rmax**power / power
+    assert neighbours > 150
+    assert error < 0.02 * limit
+    assert abs(C / limit - 1) < 3 / neighbours + 4 * error / limit
+
+
 def test_exponents_come_out_by_construction_and_the_dataset_says_so():
     ds = run("golden-rule-network", {**COLD, "d": 2, "nodes": 1000, "rmax": 2}, replicas=2)
     assert ds.kappa_s_exponent.sel(wrt="T") == 4
@@ -373,6 +387,50 @@ def test_spins_drag_none():
     ds = strip("spins")
     assert abs(ds.L12) < 4 * ds.L12_stderr
     assert abs(ds.drag) < 0.05
+
+
+SMALL = {
+    "spins": spin_model(2, 3, 2.5, 0.3, 0.8, 1, 1.4, 0.7),
+    "pseudo-spins": spin_model(2, 3, 2.5, 0.2, 0.8, 1, 1.4, 0.7),
+    "pseudo2-spins": spin_model(2, 6, 3.5, 0.4, 0.8, 1.5, 1.5, 1.0),  # region III
+}
+
+
+@pytest.mark.parametrize("what", SMALL)
+def test_a_small_network_conducts_as_kirchhoff_says_in_the_units_of_the_hamiltonian(what):
+    """All pairs at their printed rates, densely solved; alpha != beta, and region III."""
+    p, model = SMALL[what], load_models()["golden-rule-strip"]
+    name, channel = next((n, c) for n, c in CHANNELS.items() if c.what == what)
+    point = {n: float(np.asarray(getattr(p, n))) for n in ("d", "alpha", "beta")}
+    point |= {n: float(getattr(p, n).value) for n in ("T", "W", "t", "V", "rho")}
+    point |= {"rmax": 1.0, "box": 3.2, "hottest": 4.0}
+    L = model.replicate(point, {"channel": what}, stream("small", 0), bool)
+    kappa = float(channel.unit(p).value) * (L["L22"] - L["L12"] ** 2 / L["L11"])
+
+    E_star = float(channel.energy(p).value)
+    amplitude, decay = (point["t"], 3) if name == "s" else (point["V"], point["beta"])
+    spacing = {"s": (p.W / (p.rho * optimal_energy(p))) ** 0.5, "ps": delocalization_length(p)}
+    r12 = float((optimal_pseudo2spin_size(p) if name == "ps2" else spacing[name]).value)
+    rule = Rule(2, decay, rmax=1.0, growth=float(channel.growth(p)))
+    T = point["T"] / E_star
+    box, hottest, rng = 3.2 * T**rule.growth, 4.0 * T, stream("small", 0)
+    sites = (
+        sample_strip(2, -hottest, hottest, box, rng)
+        if name == "s"
+        else sample_states(rule, hottest, box, rng)
+    )
+    a, b = map(np.array, zip(*all_pairs(sites, rule), strict=True))
+    step = separation(sites.positions[a], sites.positions[b], box)
+    r = np.linalg.norm(step, axis=1)
+    close = rule.cap * ((sites.energies[a] + sites.energies[b]) / 2) ** rule.growth
+    rate = amplitude**2 / (E_star * (np.maximum(r, close) * r12) ** (2 * decay))
+    n = 1 / (1 + np.exp(sites.energies * E_star / point["T"]))
+    g = rate * np.sqrt((n * (1 - n))[a] * (n * (1 - n))[b])
+    hops, energies = Hops(a, b, step[:, 0] * r12, g), sites.energies * E_star
+    power = least_power(hops, energies, box * r12, np.stack([np.ones(len(n)), energies]))
+    exact = (power[1, 1] - power[0, 1] ** 2 / power[0, 0]) / (point["T"] * box * r12) ** 2
+    assert 50 < len(sites) < 2000
+    assert kappa == pytest.approx(exact, rel=1e-6)
 
 
 def test_a_strip_that_is_too_large_is_refused():
