@@ -165,13 +165,26 @@ def _cluster(workers: int) -> Iterator[tuple[psutil.Process, DaskExecutor]]:
             processes.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
             stack.callback(processes[-1].wait)
             stack.callback(processes[-1].terminate)
-            time.sleep(2)  # as one follows the other by hand
+        _wait_for(port)
         executor = DaskExecutor(ClusterSpec(kind="address", address=address))
         stack.callback(executor.close)
         while executor.slots < workers:
             time.sleep(0.1)
         executor._connected().run(_do_no_work)
         yield psutil.Process(processes[0].pid), executor
+
+
+def _wait_for(port: int) -> None:
+    """Return once somebody answers at a port of this machine; OSError after a minute."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def _do_no_work() -> None:

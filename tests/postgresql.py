@@ -15,6 +15,9 @@ class PostgreSQL:
     def __init__(self):
         self.folder = tempfile.mkdtemp(prefix="postgresql-")
         self.start()
+        for setting in ("fsync", "full_page_writes", "synchronous_commit"):  # no power cut here
+            self._server.psql(f"ALTER SYSTEM SET {setting} = off")
+        self._server.psql("SELECT pg_reload_conf()")
 
     def start(self):
         """Start the server, with the data that it had."""

@@ -9,6 +9,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from delocal.service.moves import these
 from delocal.service.states import BlockState
 from delocal.service.tables import blocks
 
@@ -29,10 +30,22 @@ def is_held(db: Connection) -> sa.ColumnElement[bool]:
     return (blocks.c.state == BlockState.LEASED) & (blocks.c.lease_until >= now(db))
 
 
-def held_by(owner: str) -> list[sa.ColumnElement[bool]]:
-    """Whether a block is leased to `owner`, or to one whose name begins with it and a colon."""
+def held_by(db: Connection, owner: str) -> dict[tuple[str, str], list[sa.ColumnElement[bool]]]:
+    """Lock and return the leased blocks of `owner` and of those named after it, by sweep and model.
+
+    Their names begin with its own and a colon. Without those that somebody settles at this moment,
+    for whom nobody needs to wait.
+    """
     own = (blocks.c.owner == owner) | blocks.c.owner.startswith(f"{owner}:", autoescape=True)
-    return [blocks.c.owner.is_not(None), own, blocks.c.state == BlockState.LEASED]
+    query = (
+        sa.select(blocks.c.sweep_id, blocks.c.model, blocks.c.block)
+        .where(blocks.c.owner.is_not(None), own, blocks.c.state == BlockState.LEASED)
+        .with_for_update(skip_locked=True)
+    )
+    held: dict[tuple[str, str], list[int]] = {}
+    for row in db.execute(query):
+        held.setdefault((row.sweep_id, row.model), []).append(row.block)
+    return {(sweep, model): these(sweep, model, taken) for (sweep, model), taken in held.items()}
 
 
 def free_blocks(db: Connection, sweep_id: str, limit: int) -> Sequence[sa.Row[Any]]:

@@ -142,7 +142,7 @@ class Ledger:
             "words": words_of(name, tags, models_of(plan)),
         }
         with self._write() as db:
-            if not self._insert_new(db, sweep):
+            if not _insert_new(db, sweep):
                 return False
             enter_labels(db, plan, tags)
             until = now(db) + lease_seconds if owner else None
@@ -163,12 +163,6 @@ class Ledger:
                     )
             _add_event(db, plan.sweep_id, "queued", {"cells": plan.cells})
         return True
-
-    def _insert_new(self, db: Connection, sweep: Mapping[str, Any]) -> bool:
-        """Insert a sweep unless there is one of its id, whoever else is at it."""
-        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(sweeps).values(**sweep).on_conflict_do_nothing()
-        return db.scalar(insert.returning(sweeps.c.number)) is not None
 
     def sweep(self, sweep_id: str) -> SweepRecord | None:
         """Return one sweep, or None."""
@@ -222,7 +216,7 @@ class Ledger:
         Free is what is queued or whose lease ran out. A block that was tried before comes alone,
         so that it cannot harm others again.
         """
-        with self._write() as db:
+        with self._write_sweep(sweep_id) as db:
             rows = free_blocks(db, sweep_id, limit)
             if not rows:
                 return None
@@ -249,7 +243,8 @@ class Ledger:
         """
         with self._write() as db:
             until = now(db) + seconds
-            db.execute(blocks.update().where(*held_by(owner)).values(lease_until=until))
+            for held in held_by(db, owner).values():
+                db.execute(blocks.update().where(*held).values(lease_until=until))
 
     def record(self, plan: Plan, owner: str, name: str, receipts: Iterable[Receipt]) -> None:
         """Turn the leased blocks of `receipts` done; a block whose lease was lost is ignored.
@@ -325,16 +320,17 @@ class Ledger:
 
         Those that are stored meanwhile are not repeated.
         """
+        untried = sa.case((blocks.c.attempt > 0, blocks.c.attempt - 1), else_=0)
         with self._write() as db:
-            untried = sa.case((blocks.c.attempt > 0, blocks.c.attempt - 1), else_=0)
-            _give_back(db, *held_by(owner), attempt=untried)
-            _drop_unwanted(db)
+            for (sweep_id, _), held in held_by(db, owner).items():
+                _give_back(db, *held, attempt=untried)
+                _drop_unwanted(db, sweep_id)
 
     def release(
         self, sweep_id: str, owner: str, model: str, block: int, *, counts: bool = True
     ) -> None:
         """Give a leased block back, to be tried again; the attempt `counts` if it was at fault."""
-        with self._write() as db:
+        with self._write_sweep(sweep_id) as db:
             leased = (*these(sweep_id, model, [block]), blocks.c.owner == owner)
             _give_back(db, *leased, attempt=blocks.c.attempt - (0 if counts else 1))
             _drop_unwanted(db, sweep_id)
@@ -344,6 +340,12 @@ class Ledger:
         query = sa.select(blocks.c.attempt).where(*these(sweep_id, model, [block]))
         with self._read() as db:
             return db.scalar(query) or 0
+
+    def is_done(self, sweep_id: str, model: str, block: int) -> bool:
+        """Whether a block is done, and so stored."""
+        query = sa.select(blocks.c.state).where(*these(sweep_id, model, [block]))
+        with self._read() as db:
+            return db.scalar(query) == BlockState.DONE
 
     def checksums(self, sweep_id: str) -> dict[tuple[str, int], str]:
         """Return the checksum of every block that is done."""
@@ -383,9 +385,12 @@ class Ledger:
             cost = db.scalar(query)
         return None if cost is None else float(cost)
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Return a transaction for what keeps the ledger: trash, pauses, repairs."""
-        return self._write()
+    def writing(self, sweep_id: str | None = None) -> AbstractContextManager[Connection]:
+        """Return a transaction for what keeps the ledger: trash, pauses, repairs.
+
+        Who writes blocks names their sweep, which is locked.
+        """
+        return self._write() if sweep_id is None else self._write_sweep(sweep_id)
 
     def _go_on(self, db: Connection, plan: Plan, part: Part, settled: list[Receipt]) -> None:
         """Take the next stage of a Monte Carlo cell, count what is done, and end the sweep."""
@@ -446,7 +451,10 @@ class Ledger:
 
     @contextmanager
     def _write_sweep(self, sweep_id: str) -> Iterator[Connection]:
-        """Write with the row of a sweep locked: who counts its blocks must be alone."""
+        """Write with the row of a sweep locked: who counts its blocks must be alone.
+
+        Locked before any of its blocks: two who lock in another order wait for each other.
+        """
         with self._write() as db:
             db.execute(sa.select(sweeps.c.number).where(sweeps.c.id == sweep_id).with_for_update())
             yield db
@@ -455,6 +463,12 @@ class Ledger:
     def _read(self) -> Iterator[Connection]:
         with self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _insert_new(db: Connection, sweep: Mapping[str, Any]) -> bool:
+    """Insert a sweep unless there is one of its id, whoever else is at it."""
+    insert = _insert(db, sweeps).values(**sweep).on_conflict_do_nothing()
+    return db.scalar(insert.returning(sweeps.c.number)) is not None
 
 
 def totals(db: Connection, plan: Plan) -> dict[str, Any]:
@@ -497,12 +511,10 @@ def _give_back(db: Connection, *leased: sa.ColumnElement[bool], **attempt: Any) 
     move_blocks(db, BlockState.QUEUED, *leased, only=[BlockState.LEASED], **FREE, **attempt)
 
 
-def _drop_unwanted(db: Connection, *sweep_ids: str) -> None:
-    """Cancel every block that waits for a sweep that has ended without it."""
+def _drop_unwanted(db: Connection, sweep_id: str) -> None:
+    """Cancel every block that waits for a sweep, if that has ended without it."""
     without = (SweepState.CANCELLED, SweepState.FAILED, SweepState.DELETED)
-    ended = sa.select(sweeps.c.id).where(sweeps.c.state.in_(without))
-    if sweep_ids:
-        ended = ended.where(sweeps.c.id.in_(sweep_ids))
+    ended = sa.select(sweeps.c.id).where(sweeps.c.id == sweep_id, sweeps.c.state.in_(without))
     move_blocks(db, BlockState.CANCELLED, blocks.c.sweep_id.in_(ended))
 
 
@@ -537,12 +549,14 @@ def _add_cost(db: Connection, part: Part, receipts: Sequence[Receipt]) -> None:
         return
     cells = sum(part.blocks.size(receipt.block) for receipt in receipts)
     seconds = sum(receipt.seconds for receipt in receipts)
-    known = (costs.c.model == part.model) & (costs.c.version == part.version)
-    updated = db.execute(
-        costs.update()
-        .where(known)
-        .values(cells=costs.c.cells + cells, seconds=costs.c.seconds + seconds)
+    insert = _insert(db, costs).values(
+        model=part.model, version=part.version, cells=cells, seconds=seconds
     )
-    if not updated.rowcount:
-        values = {"cells": cells, "seconds": seconds}
-        db.execute(costs.insert().values(model=part.model, version=part.version, **values))
+    added = {name: costs.c[name] + insert.excluded[name] for name in ("cells", "seconds")}
+    db.execute(insert.on_conflict_do_update(index_elements=costs.primary_key.columns, set_=added))
+
+
+def _insert(db: Connection, table: sa.Table) -> Any:
+    """Return an insert that may say what to do with a row that is there, whoever was faster."""
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)

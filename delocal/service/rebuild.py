@@ -75,7 +75,7 @@ def enter_anew(
 
 def enter_receipts(ledger: Ledger, plan: Plan, receipts: Receipts) -> None:
     """Turn blocks of a sweep that has ended done, as their receipts say."""
-    with ledger.writing() as db:
+    with ledger.writing(plan.sweep_id) as db:
         for (name, block), receipt in receipts.items():
             here, values = these(plan.sweep_id, name, [block]), settled_values(receipt)
             move_blocks(db, _settled(receipt), *here, moves=BLOCK_REPAIRS, attempt=0, **values)
@@ -136,7 +136,7 @@ def enter_lost(ledger: Ledger, plan: Plan, receipts: Receipts, lost: Collection[
 
 def remove_stray(ledger: Ledger, plan: Plan, stray: Iterable[Place]) -> None:
     """Remove blocks, and what failed in them, that the plan of a sweep does not have."""
-    with ledger.writing() as db:
+    with ledger.writing(plan.sweep_id) as db:
         for name, block in stray:
             for table in (failures, blocks):
                 db.execute(table.delete().where(*_this(plan, name, block, table)))

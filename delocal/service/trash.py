@@ -90,7 +90,7 @@ class Trash:
             raise Conflict(f"sweep {record.id} is {record.state}; delete it first")
         self._store(record.id).storage.clear(PLAN)
         self._forget(record.id)
-        with self._ledger.writing() as db:
+        with self._ledger.writing(record.id) as db:
             _note_what_it_took(db, record.id)
             for table in reversed(tables.sorted_tables):
                 if "sweep_id" in table.c:

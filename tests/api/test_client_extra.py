@@ -12,6 +12,7 @@ from packaging.requirements import Requirement
 
 from delocal.api.serving import serving
 from delocal.service.settings import ClusterSettings, Settings
+from tests.waiting import PATIENCE
 
 PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 SESSION = '''
@@ -80,7 +81,7 @@ def test_a_client_connects_submits_and_opens_without_the_service(tmp_path):
             [sys.executable, "-c", SESSION, url, " ".join(allowed)],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
         )
     assert ran.returncode == 0, ran.stderr
     assert float(ran.stdout) == pytest.approx(1.6e-16)

@@ -1,7 +1,6 @@
 """A ledger on SQLite and on PostgreSQL, and a service."""
 
 import itertools
-import time
 
 import pytest
 import sqlalchemy as sa
@@ -11,8 +10,14 @@ from delocal.service.ledger import Ledger
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import BLOCK_MOVES, MOVES
 from delocal.workers.store import SweepStore
+from tests.waiting import eventually
 
 NUMBERS = itertools.count()
+EACH_DATABASE = pytest.mark.usefixtures("on_each_database")
+PLACES_AND_DATABASES = pytest.mark.parametrize(
+    ("place", "database_url"), [("folder", "postgresql"), ("bucket", "sqlite")], indirect=True
+)
+"""Every place and every database, for tests that have to do with both, at the cost of two."""
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -27,6 +32,12 @@ def database_url(request, tmp_path):
         connection.execute(sa.text(f"CREATE DATABASE {name}"))
     engine.dispose()
     return url.set(database=name).render_as_string(hide_password=False)
+
+
+@pytest.fixture
+def on_each_database(database_url, monkeypatch):
+    """Services that are told no database have their ledger in this one."""
+    monkeypatch.setenv("DELOCAL_DATABASE_URL", database_url)
 
 
 @pytest.fixture
@@ -89,10 +100,7 @@ def enter(ledger, tmp_path, plan, **more):
     return store
 
 
-def wait(ledger, sweep_id, seconds=30):
+def wait(ledger, sweep_id):
     """Wait until a sweep has ended; return its record."""
-    end = time.monotonic() + seconds
-    while not ledger.sweep(sweep_id).state.ended:
-        assert time.monotonic() < end, ledger.sweep(sweep_id)
-        time.sleep(0.01)
+    eventually(lambda: ledger.sweep(sweep_id).state.ended)
     return ledger.sweep(sweep_id)

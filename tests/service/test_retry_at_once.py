@@ -1,17 +1,7 @@
 """A retry that comes before the tasks of a cancelled sweep have ended."""
 
-import pytest
-
-from delocal.service.ledger import Ledger
 from delocal.service.states import SweepState
 from tests.service.test_ledger import ID, LATER, PLAN, add, receipt
-
-
-@pytest.fixture
-def ledger(tmp_path):
-    ledger = Ledger(f"sqlite:///{tmp_path / 'ledger.sqlite'}")
-    yield ledger
-    ledger.close()
 
 
 def test_a_retry_does_not_wait_for_tasks_that_were_asked_to_end(ledger):
