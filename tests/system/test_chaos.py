@@ -150,8 +150,7 @@ def engine(tmp_path, request):
 def torment(engine, request, targets, rng, pause, at_work):
     """Kill the targets one after the other while a sweep runs; return its id and what it cost.
 
-    Before about a part `at_work` of the kills, something is computed again; the others also hit what
-    is just starting.
+    Before about a part `at_work` of the kills something is computed; others may hit what starts.
     """
     engine.start()
     url, lost = f"http://127.0.0.1:{engine.port}", 0
