@@ -108,6 +108,8 @@ def postgresql():
         import pgserver
 
         server = pgserver.get_server(folder, cleanup_mode="stop")
+    for command in ("ALTER SYSTEM SET fsync = off", "SELECT pg_reload_conf()"):
+        server.psql(f"{command};")  # nobody cuts the power of a test, and each has a database
     yield server.get_uri()
     server.cleanup()
     shutil.rmtree(folder)
