@@ -116,7 +116,7 @@ class Sweeps:
                 priority=request.priority,
                 request=request.model_dump(mode="json", exclude_defaults=True),
                 owner=self._dispatcher.owner if here else None,
-                until=time.time() + INLINE_LEASE if here else None,
+                lease_seconds=INLINE_LEASE,
                 submitted_by=by.id,
                 expected_seconds=seconds,
             )
@@ -222,8 +222,8 @@ class Sweeps:
     def stored(self, sweep_id: str) -> StoredSweep:
         """Return a sweep with its store; NotFound if there is none, Conflict if it is deleted."""
         record = self.ledger.sweep(sweep_id)
-        store = self._dispatcher.store(sweep_id)
-        if record is None or not store.exists():
+        store = self._dispatcher.existing(sweep_id)
+        if record is None or store is None:
             raise _not_found(sweep_id)
         if record.state == SweepState.DELETED:
             raise Conflict(f"sweep {sweep_id} is in the trash; restore it to see its data")
@@ -278,8 +278,8 @@ class Sweeps:
         return tuple(found[:SOURCES])
 
     def _shares(self, sweep_id: str, dear: Sequence[Part]) -> bool:
-        store = self._dispatcher.store(sweep_id)
-        return store.exists() and any(Memory.of([store], part).overlap(part) for part in dear)
+        store = self._dispatcher.existing(sweep_id)
+        return store is not None and any(Memory.of([store], part).overlap(part) for part in dear)
 
     def _known(self, plan: Plan) -> int:
         """Return how many cells, or replicas, other sweeps may have."""

@@ -292,6 +292,7 @@ def test_limits_are_flagged():
     assert ds.regime == Regime.weak_disorder
     ds = run({"d": 2, "W": 12, "c": 4}, 2, positions="lattice")
     assert ds.regime == Regime.convention
+    assert "no exponent of W follows" in ds.F.comment
 
 
 def test_no_band_is_wider_than_the_disorder():
@@ -330,7 +331,7 @@ def test_the_linear_force_is_small_enough():
     assert error < 0.003
     assert weak_error < 0.003
     assert abs(middle - 1) < 0.02 + 2 * error
-    assert abs(weak - 1) < 4 * weak_error
+    assert abs(weak - 1) < min(0.02, 4 * weak_error)
     assert strong < middle
 
 
@@ -344,9 +345,9 @@ def test_the_prefactor_in_three_dimensions_at_length():
 
 @pytest.mark.slow
 def test_the_tail_stands_for_the_hops_beyond():
-    ds = run({"W": 144, "box": 5}, 100, {"Rmax": [1.3, 1.6, 2.0, 2.4]})
+    ds = run({"W": 144, "box": 5}, 100, {"Rmax": [1.0, 1.3, 1.6, 2.0, 2.4]})
     assert (ds.F_stderr < 0.3).all()
-    assert abs(ds.F / ds.F.mean() - 1).max() < 0.1
+    assert abs(ds.F / ds.F.sel(Rmax=2) - 1).max() < 0.1
 
 
 def exponent(W, values, errors):
@@ -377,7 +378,7 @@ def test_exponents_of_disorder_in_three_dimensions(cap):
     assert error < 0.02
     assert rate_error < 0.05
     assert abs(of_D + 1.29) < 0.10
-    assert abs(of_rate + 2.0) < 0.12 + rate_error
+    assert abs(of_rate + 2.0) < 0.12
 
 
 @pytest.mark.slow
