@@ -15,7 +15,7 @@ CHEAP = {
     "level-statistics": ({"N": 8, "alpha": 1.5, "beta": 1.5, "W": 6}, {"realizations": 4}),
     "optimal-network": ({"d": 2, "N2": 3, "L": 8}, {"realizations": 4}),
     "golden-rule-network": (SPINS | {"nodes": 500, "rmax": 1.5}, {}),
-    "golden-rule-strip": (SPINS | {"W": 2, "t": 1.5, "V": 1.5, "rmax": 1, "box": 4}, {}),
+    "golden-rule-strip": (SPINS | {"W": 0.8, "T": 0.34, "rmax": 1, "box": 4}, {}),
 }
 
 
