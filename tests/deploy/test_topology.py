@@ -137,7 +137,8 @@ def database(postgresql):
     """The URL of a database whose user has to say `PASSWORD`, without it."""
     name = f"u{uuid.uuid4().hex[:8]}"
     user = sql.Identifier(name)
-    url = sa.make_url(driver_of(postgresql)).set(username=name, password=None, database=name)
+    server = sa.make_url(driver_of(postgresql))
+    url = sa.URL.create(server.drivername, username=name, database=name, query=server.query)
     with psycopg.connect(postgresql, autocommit=True) as db:
         db.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD {}").format(user, PASSWORD))
         db.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(user, user))
