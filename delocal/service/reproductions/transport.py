@@ -199,7 +199,7 @@ def _figure(estimates: xr.Dataset, ds: Datasets) -> go.Figure:
         template="plotly_white",
         width=1100,
         height=640,
-        legend={"orientation": "h", "y": -0.15, "entrywidth": 330},
+        legend={"orientation": "h", "y": -0.15, "entrywidth": 250},
     )
 
 
@@ -225,7 +225,7 @@ def _band(estimates: xr.Dataset, span: Span, *, shown: bool) -> go.Scatter:
         fillcolor=f"rgba({red}, {green}, {blue}, 0.3)",
         line={"width": 0},
         hoverinfo="skip",
-        name="spectral diffusion, by rule or convention",
+        name="spectral diffusion, any rule",
         legendgroup="band",
         showlegend=shown,
     )
