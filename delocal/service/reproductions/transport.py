@@ -225,7 +225,7 @@ def _band(estimates: xr.Dataset, span: Span, *, shown: bool) -> go.Scatter:
         fillcolor=f"rgba({red}, {green}, {blue}, 0.3)",
         line={"width": 0},
         hoverinfo="skip",
-        name="its systematic error",
+        name="spectral diffusion, any rule",
         legendgroup="band",
         showlegend=shown,
     )
