@@ -80,7 +80,7 @@ def test_a_sweep_outlives_its_database(settings, database, undisturbed, monkeypa
         sweep = client.submit(REQUEST)
         assert journal.under_way.wait(PATIENCE)
         database.stop()
-        assert [problem.part for problem in problems(service)] == ["ledger"]
+        assert [problem.field for problem in problems(service)] == ["ledger"]
         journal.go_on.set()
         eventually(lambda: journal.stored[HELD])  # which nobody can note in the ledger
         database.start()
