@@ -21,8 +21,8 @@ from tests.waiting import PATIENCE
 
 REQUEST = {
     "models": ["scaling"],
-    "axes": {"alpha": {"linspace": [2.2, 7.0, 20]}, "T": {"geomspace": [1e-6, 1e-2, 20]}},
-    "fixed": {"d": 2, "beta": 3, "W": 1},
+    "axes": {"T": {"geomspace": [1e-6, 1e-2, 400]}},
+    "fixed": {"d": 2, "alpha": 3, "beta": 3, "W": 1},
 }
 BLOCKS = 20
 ONCE = dict.fromkeys(range(BLOCKS), 1)
