@@ -28,6 +28,7 @@ from delocal.service.errors import (
     TooLarge,
     TooManyRequests,
 )
+from delocal.workers.lost import LostChunk
 from delocal.workers.storage import NO_ROOM, unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -91,6 +92,10 @@ def install(app: FastAPI) -> None:
             raise error
         advice = f"{error}. Ask again when there is room, or when it answers: nothing is lost"
         return problem(*STATUS[NoRoom if error.errno in NO_ROOM else NotReady], advice)
+
+    @app.exception_handler(LostChunk)
+    def _lost(_: Request, error: LostChunk) -> Response:
+        return answer(Damaged(str(error)))
 
     @app.exception_handler(ValueError)
     def _bytes(_: Request, error: ValueError) -> Response:

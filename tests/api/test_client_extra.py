@@ -8,6 +8,7 @@ import pytest
 from delocal.api.serving import serving
 from delocal.service.settings import ClusterSettings, Settings
 from tests.requirements import PROJECT, with_all_they_need
+from tests.waiting import PATIENCE
 
 SESSION = '''
 import sys
@@ -53,7 +54,7 @@ def test_a_client_connects_submits_and_opens_without_the_service(tmp_path):
             [sys.executable, "-c", SESSION, url, " ".join(allowed)],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
         )
     assert ran.returncode == 0, ran.stderr
     assert float(ran.stdout) == pytest.approx(1.6e-16)
