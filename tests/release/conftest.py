@@ -1,7 +1,5 @@
 """The wheel and the sdist, built from this folder."""
 
-import tarfile
-
 import pytest
 from hatchling.builders.sdist import SdistBuilder
 from hatchling.builders.wheel import WheelBuilder
@@ -21,9 +19,6 @@ def wheel(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def sdist(tmp_path_factory):
-    """The folder of the unpacked sdist."""
-    folder = tmp_path_factory.mktemp("sdist")
-    built = next(SdistBuilder(str(ROOT)).build(directory=str(folder), versions=["standard"]))
-    with tarfile.open(built) as archive:
-        archive.extractall(folder, filter="data")
-    return folder / built.removesuffix(".tar.gz").rpartition("/")[2]
+    """The path of the sdist."""
+    folder = str(tmp_path_factory.mktemp("sdist"))
+    return next(SdistBuilder(str(ROOT)).build(directory=folder, versions=["standard"]))

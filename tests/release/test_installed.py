@@ -1,5 +1,6 @@
 """What is promised of an installed delocal, where no source is: each extra alone, and all of it."""
 
+import json
 import os
 import re
 import shutil
@@ -14,9 +15,11 @@ import pytest
 
 from tests.processes import free_port, sessions
 from tests.requirements import PROJECT, ROOT
+from tests.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
+CLEAN = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
 TOOLS = ("pytest", "pytest-timeout", "hypothesis")
 README = (ROOT / "README.md").read_text()
 HOMES = {
@@ -82,11 +85,10 @@ assert make_certificates(Path("tls"))
 
 def run(*command, cwd, code=0):
     """Run a command where only what is installed can be imported; return what it printed."""
-    environment = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
     ran = subprocess.run(
         [str(word) for word in command],
         cwd=cwd,
-        env=environment,
+        env=CLEAN,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -115,7 +117,7 @@ def install(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def base(install, sdist):
-    return install(f"{sdist}.tar.gz", tools=TOOLS)
+    return install(sdist, tools=TOOLS)
 
 
 @pytest.fixture(scope="module")
@@ -174,7 +176,7 @@ def test_the_lines_of_the_readme_run(everything, tmp_path):
     assert run(everything / "python", "-c", code, cwd=tmp_path) == printed
 
 
-def test_the_request_of_the_readme_is_run_and_served(everything, tmp_path, eventually):
+def test_the_request_of_the_readme_is_run_and_served(everything, tmp_path):
     [request] = re.findall(r"`dipoles.yaml`:\n\n```yaml\n(.*?)```", README, re.DOTALL)
     (tmp_path / "dipoles.yaml").write_text(textwrap.dedent(request))
     run(everything / "delocal", "run", "dipoles.yaml", "-o", "dipoles", cwd=tmp_path)
@@ -189,15 +191,15 @@ def test_the_request_of_the_readme_is_run_and_served(everything, tmp_path, event
             "--data",
             tmp_path / "data",
         ]
-        served = start(command, {"PATH": os.environ["PATH"]})
+        served = start(command, CLEAN)
         eventually(lambda: answers(f"{url}/healthz"))
         assert b"<script" in urllib.request.urlopen(url, timeout=30).read()
-        said = run(
-            everything / "delocal", "submit", "--url", url, "--wait", "dipoles.yaml", cwd=tmp_path
+        sent = run(
+            everything / "delocal", "submit", "--json", "--url", url, "dipoles.yaml", cwd=tmp_path
         )
-        assert "done" in said
+        run(everything / "delocal", "watch", "--url", url, json.loads(sent)["id"], cwd=tmp_path)
         served.send_signal(signal.SIGTERM)
-        assert served.wait(timeout=60) == 0
+        assert served.wait(PATIENCE) == 128 + signal.SIGTERM
 
 
 def answers(url):
