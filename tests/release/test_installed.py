@@ -1,11 +1,9 @@
 """What is promised of an installed delocal, where no source is: each extra alone, and all of it."""
 
 import json
-import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
 import textwrap
 import urllib.request
@@ -14,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from tests.processes import free_port, sessions
+from tests.release.conftest import CLEAN, run
 from tests.requirements import PROJECT, ROOT
 from tests.waiting import PATIENCE, eventually
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 
-CLEAN = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
 TOOLS = ("pytest", "pytest-timeout", "hypothesis")
 README = (ROOT / "README.md").read_text()
 HOMES = {
@@ -81,21 +79,6 @@ assert make_certificates(Path("tls"))
 """,
     **{extra: f"import {module}" for module, extra in HOMES.items() if extra != "tls"},
 }
-
-
-def run(*command, cwd, code=0):
-    """Run a command where only what is installed can be imported; return what it printed."""
-    ran = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        env=CLEAN,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=600,
-    )
-    assert ran.returncode == code, ran.stdout
-    return ran.stdout
 
 
 @pytest.fixture(scope="module")
