@@ -76,7 +76,7 @@ package: $(VENV)/.ready-dev  ## wheel and sdist, tried where nothing else is; th
 LOWEST = tests/physics/test_models.py tests/physics/test_scales.py tests/physics/test_kirchhoff.py
 lowest: $(VENV)/.ready-dev  ## tests with the lowest versions that pyproject.toml allows
 	$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
-	$(BIN)/python -m uv pip install --quiet --python $(VENV)/lowest -c constraints-lowest.txt -e '.[dev]'
+	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(VENV)/lowest -c constraints-lowest.txt -e '.[dev]'
 	$(VENV)/lowest/bin/python -m pytest $(LOWEST)
 
 # Of the oldest Python that all packages of the newest set run on.
