@@ -46,13 +46,10 @@ for layer in sys.argv[1:]:
         if found.name not in {sorted(HOMES)} and ".migrations." not in found.name:
             importlib.import_module(found.name)
 """
-EVALUATE = """
+PROMISES = {
+    "export": """
 import delocal
 ds = delocal.evaluate("scaling", T=[1e-3, 1e-2], d=2, alpha=3, beta=3, W=1)
-"""
-PROMISES = {
-    "export": EVALUATE
-    + """
 ds.to_netcdf("scaling.nc", engine="h5netcdf")
 ds.delocal.to_dataframe().to_parquet("scaling.parquet")
 """,
@@ -86,13 +83,14 @@ def install(tmp_path_factory):
     """Return a function that makes an environment of a distribution, and says where its bin is."""
 
     def make(distribution, extra="", tools=()):
-        folder = tmp_path_factory.mktemp(extra or "base") / "environment"
+        here = tmp_path_factory.mktemp(extra or "base")
+        folder = here / "environment"
         asked = f"delocal[{extra}]" if extra else "delocal"
         uv = (sys.executable, "-m", "uv")
-        run(*uv, "venv", "--python", sys.executable, folder, cwd=ROOT.parent)
+        run(*uv, "venv", "--python", sys.executable, folder, cwd=here)
         chosen = ("--python", folder / "bin" / "python", "-c", ROOT / "constraints.txt")
         source = f"{asked} @ {Path(distribution).as_uri()}"
-        run(*uv, "pip", "install", *chosen, source, *tools, cwd=ROOT.parent)
+        run(*uv, "pip", "install", *chosen, source, *tools, cwd=here)
         return folder / "bin"
 
     return make
