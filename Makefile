@@ -73,7 +73,11 @@ package: $(VENV)/.ready-dev  ## wheel and sdist, tried where nothing else is; th
 	$(BIN)/hatchling build -d dist
 
 # Physics, storage, service and REST with the lowest version of everything that pyproject.toml allows.
-LOWEST = tests/physics/test_models.py tests/physics/test_scales.py tests/physics/test_kirchhoff.py
+LOWEST = $(patsubst %,tests/%.py,\
+	$(patsubst %,physics/test_%,models scaling_model scales levels kirchhoff) \
+	$(patsubst %,workers/test_%,block dataset store storage local grid plan keys replicas) \
+	$(patsubst %,service/test_%,request export results ledger fits accessor sweeps) \
+	$(patsubst %,api/test_%,rest data zarr client))
 lowest: $(VENV)/.ready-dev  ## tests with the lowest versions that pyproject.toml allows
 	$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
 	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(VENV)/lowest -c constraints-lowest.txt -e '.[dev]'
