@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench slow gallery images openapi docs serve clean
+.PHONY: demo test lint format bench slow gallery images openapi docs serve package lowest constraints clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -68,5 +68,26 @@ docs: $(VENV)/.ready-docs  ## the documentation, in docs/_build/html
 serve: $(VENV)/.ready  ## the service on http://127.0.0.1:8000
 	$(BIN)/delocal serve
 
+package: $(VENV)/.ready-dev  ## wheel and sdist, tried where nothing else is; they come to lie in dist/
+	$(BIN)/python -m pytest -m 'slow or not slow' tests/release
+	$(BIN)/hatchling build -d dist
+
+# Physics, storage, service and REST with the lowest version of everything that pyproject.toml allows.
+LOWEST = $(patsubst %,tests/%.py,\
+	$(patsubst %,physics/test_%,models scaling_model scales levels kirchhoff) \
+	$(patsubst %,workers/test_%,block dataset store storage local grid plan keys replicas) \
+	$(patsubst %,service/test_%,request export results ledger fits accessor sweeps) \
+	$(patsubst %,api/test_%,rest data zarr client))
+lowest: $(VENV)/.ready-dev  ## tests with the lowest versions that pyproject.toml allows
+	$(BIN)/python -m uv venv --quiet --clear --python $(BIN)/python $(VENV)/lowest
+	$(BIN)/python -m uv pip install --quiet --compile-bytecode --python $(VENV)/lowest -c constraints-lowest.txt -e '.[dev]'
+	$(VENV)/lowest/bin/python -m pytest $(LOWEST)
+
+# Of the oldest Python that all packages of the newest set run on.
+PINS = $(BIN)/python -m uv pip compile --quiet --python-version 3.11.5 --no-header --no-annotate pyproject.toml
+constraints: $(VENV)/.ready-dev  ## what pyproject.toml asks for has changed: constraints that have it
+	$(PINS) --all-extras -o constraints.txt
+	$(PINS) --extra dev --resolution lowest-direct -o constraints-lowest.txt
+
 clean:
-	rm -rf $(VENV) docs/_build demo-output
+	rm -rf $(VENV) docs/_build demo-output dist

@@ -3,8 +3,10 @@
 import numpy as np
 import pytest
 
-from delocal.physics.model import Status
+from delocal.physics.disorder import stream
+from delocal.physics.model import Status, never
 from delocal.physics.models import load_models
+from tests.physics.cheap import CHEAP
 
 MODELS = [model for model in load_models().values() if model.replicate is None]
 
@@ -128,3 +130,14 @@ def test_parameters_refuse_what_they_must(model):
         if parameter.minimum > -np.inf:
             outside = parameter.minimum if parameter.open_bounds else parameter.minimum - 1
             assert not parameter.accepts(np.array([outside])).any()
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_a_replica_follows_from_a_point_and_its_random_numbers_alone(name):
+    model, (fixed, options) = load_models()[name], CHEAP[name]
+    point = {p.name: p.default for p in model.parameters if p.default is not None} | fixed
+    chosen = {option.name: option.choices[0] for option in model.options} | options
+    found, again = (model.replicate(point, chosen, stream(name, 0), never) for _ in range(2))
+    assert {v.name for v in model.variables_for(set(point)) if v.estimated} <= found.keys()
+    for variable, values in found.items():
+        np.testing.assert_array_equal(again[variable], values)

@@ -1,8 +1,10 @@
 """Files of constraints name every package, at versions that get along, and nobody's machine."""
 
 import re
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
@@ -49,6 +51,19 @@ def lower_bounds():
 def test_the_lowest_set_has_the_lower_bound_itself(asked):
     [bound] = asked.specifier
     assert bound.operator == ">="
-    assert Version(pins(ROOT / "constraints-lowest.txt")[canonical(asked.name)]) == Version(
-        bound.version
+    lowest = pins(ROOT / "constraints-lowest.txt").get(canonical(asked.name))
+    advice = "`make constraints` writes the file; if it cannot have this bound, raise the bound"
+    assert lowest is not None, advice
+    assert Version(lowest) == Version(bound.version), advice
+
+
+@pytest.mark.slow
+def test_making_the_constraints_again_changes_nothing(tmp_path):
+    for name in ("Makefile", "pyproject.toml", *FILES):
+        shutil.copy(ROOT / name, tmp_path)
+    here = f"BIN={Path(sys.executable).parent}"
+    subprocess.run(
+        ["make", "-o", ".venv/.ready-dev", here, "constraints"], cwd=tmp_path, check=True
     )
+    for name in FILES:
+        assert (tmp_path / name).read_text() == (ROOT / name).read_text()
