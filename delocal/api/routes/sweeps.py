@@ -41,7 +41,7 @@ Content = Annotated[
     responses={
         200: {"model": SweepEstimate, "description": "Dry run"},
         202: {"model": SweepStatus, "description": "Submitted, or found again"},
-        **documented(413, 422, 429),
+        **documented(422),
     },
 )
 def submit(
@@ -125,7 +125,7 @@ def cancel(sweep_id: SweepId, request: Request, service: CurrentService) -> Swee
     "/sweeps/{sweep_id}:extend",
     status_code=202,
     summary="The sweep with more values on its axes, or more replicas",
-    responses=documented(404, 409, 422, 429),
+    responses=documented(404, 409, 422),
 )
 def extend(
     sweep_id: SweepId,
@@ -150,7 +150,7 @@ def extend(
     "/sweeps/{sweep_id}:retry",
     status_code=202,
     summary="Compute again what failed or was cancelled, and only that",
-    responses=documented(404, 409, 422, 429),
+    responses=documented(404, 409, 422),
 )
 def retry(
     sweep_id: SweepId, request: Request, service: CurrentService, caller: CurrentCaller
