@@ -14,7 +14,6 @@ from hypothesis.stateful import (
     consumes,
     initialize,
     invariant,
-    precondition,
     rule,
     run_state_machine_as_test,
 )
@@ -26,22 +25,17 @@ from delocal.service.tables import blocks, tables
 from delocal.workers.store import Receipt
 
 POWERS = {"d": 2, "alpha": 3, "beta": 3, "W": 1}
-PLAIN = {"models": ["scaling"], "axes": {"T": [0.1, 0.2, 0.3, 0.4, 0.5]}, "fixed": POWERS}
-LONGER = {
-    **PLAIN,
-    "axes": {"T": [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8]},
-}  # what it is extended to
-SAMPLED = {
-    "models": ["network"],
-    "axes": {"T": [0.1, 0.2, 0.3, 0.4]},
-    "fixed": POWERS,
-    "sampling": {"replicas": 2, "max_replicas": 12, "target_rel_error": 0.1},
-}
-PLANS = [
-    SweepRequest.parse(PLAIN).plan(block_cells=2),
-    SweepRequest.parse(LONGER).plan(block_cells=2),
-    SweepRequest.parse(SAMPLED).plan(block_cells=2),
-]
+SAMPLING = {"replicas": 2, "max_replicas": 12, "target_rel_error": 0.1}
+
+
+def plan_of(model, temperatures, **more):
+    content = {"models": [model], "axes": {"T": temperatures}, "fixed": POWERS, **more}
+    return SweepRequest.parse(content).plan(block_cells=2)
+
+
+PLAIN = plan_of("scaling", [0.1, 0.2, 0.3, 0.4, 0.5])
+LONGER = plan_of("scaling", [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8])  # PLAIN, extended
+SAMPLED = plan_of("network", [0.1, 0.2, 0.3, 0.4], sampling=SAMPLING)
 SERVICES = ["one", "two"]
 ATTEMPTS = 3
 LATER, PAST = 3600.0, -3600.0  # leases end when a rule says so, not while a test is slow
@@ -56,8 +50,8 @@ class Held:
     service: str
 
 
-plans = st.sampled_from(PLANS)
 services = st.sampled_from(SERVICES)
+few = st.sets(st.integers(0, 19), max_size=2)  # blocks
 
 
 class Interleaving(RuleBasedStateMachine):
@@ -80,35 +74,38 @@ class Interleaving(RuleBasedStateMachine):
     @initialize(wanted=st.lists(st.integers(1, 7), min_size=2, max_size=2))
     def some_cells_want_more_replicas(self, wanted):
         self.wanted = wanted
+        self.ledger.add(SAMPLED, name="", tags=[], request={})
+        self.entered[SAMPLED.sweep_id] = SAMPLED
 
-    @rule(plan=plans)
+    @rule(plan=st.sampled_from([PLAIN, LONGER, SAMPLED]))
     def submit(self, plan):
         new = self.ledger.add(plan, name="", tags=[], request={})
         assert new == (plan.sweep_id not in self.entered)
         self.entered[plan.sweep_id] = plan
 
-    @rule(target=leases, plan=plans, service=services, limit=st.integers(1, 9))
-    def lease(self, plan, service, limit):
-        owner = f"{service}:{next(self.names)}"
-        lease = self.ledger.lease(plan.sweep_id, owner, limit, time.time() + LATER)
-        if lease is None:
-            lease = Lease(plan.sweep_id, plan.parts[0].name, (), owner)
-        for block in lease.blocks:
-            before = self.states[plan.sweep_id, lease.model, block]
-            assert before[0] in (BlockState.QUEUED, BlockState.LEASED)
-        return Held(lease, service)
+    @rule(target=leases, service=services, limit=st.integers(1, 9), data=st.data())
+    def lease(self, service, limit, data):
+        return self.take(self.any_sweep(data), service, limit)
 
-    @rule(held=leases, raises=st.sets(st.integers(0, 9), max_size=1), data=st.data())
-    def report(self, held, raises, data):
+    @rule(target=leases, held=leases, service=services)
+    def lease_runs_out_and_another_takes_over(self, held, service):
+        self.ledger.renew(held.lease.owner, time.time() + PAST)
+        return self.take(self.entered[held.lease.sweep_id], service, 9)
+
+    @rule(held=leases, raises=few, left=few)
+    def report(self, held, raises, left):
         """A task ends: on time, late, twice; some of its blocks may be left."""
         lease = held.lease
-        if not lease.blocks:
-            return
-        done = data.draw(st.lists(st.sampled_from(lease.blocks), unique=True))
+        done = set(lease.blocks) - left
         receipts = [self.compute(lease, block, block in raises) for block in done]
         plan = self.entered[lease.sweep_id]
+        before = self.rows()
         self.ledger.record(plan, lease.owner, lease.model, receipts)
-        for block in set(lease.blocks) - set(done):
+        after = self.rows()
+        for key in [(lease.sweep_id, lease.model, block) for block in done]:
+            if before[key].owner != lease.owner:  # lost meanwhile: too late
+                assert after[key] == before[key]
+        for block in left.intersection(lease.blocks):
             self.ledger.release(lease.sweep_id, lease.owner, lease.model, block, counts=False)
 
     @rule(held=consumes(leases))
@@ -126,10 +123,6 @@ class Interleaving(RuleBasedStateMachine):
             else:
                 self.ledger.release(lease.sweep_id, lease.owner, lease.model, block)
 
-    @rule(held=leases)
-    def lease_runs_out(self, held):
-        self.ledger.renew(held.lease.owner, time.time() + PAST)
-
     @rule(service=services, late=st.booleans())
     def service_renews_or_forgets_to(self, service, late):
         self.ledger.renew(service, time.time() + (PAST if late else LATER))
@@ -138,36 +131,36 @@ class Interleaving(RuleBasedStateMachine):
     def service_stops(self, service):
         self.ledger.release_all(service)
 
-    @rule(plan=plans)
-    def cancel(self, plan):
+    @rule(soon=st.booleans(), data=st.data())
+    def cancel_and_perhaps_retry(self, soon, data):
+        plan = self.any_sweep(data)
         active = plan.sweep_id in self.ledger.active()
         assert self.ledger.cancel(plan.sweep_id) == active
-
-    @precondition(lambda self: self.entered)
-    @rule(data=st.data())
-    def retry(self, data):
-        plan = data.draw(st.sampled_from(list(self.entered.values())))
-        if self.ledger.sweep(plan.sweep_id).state.ended:
+        if soon:
             self.try_again(plan)
+
+    @rule()
+    def retry_whatever_has_ended(self):
+        for plan in self.entered.values():
+            if self.ledger.sweep(plan.sweep_id).state.ended:
+                self.try_again(plan)
 
     @invariant()
     def blocks_move_as_allowed_and_none_is_lost(self):
-        before, self.states = self.states, {}
-        with self.ledger.engine.connect() as db:
-            for row in db.execute(sa.select(blocks)):
-                key = row.sweep_id, row.model, row.block
-                self.states[key] = (BlockState(row.state), row.checksum)
-                assert (row.owner is not None) == (row.state == BlockState.LEASED), key
-                if row.state == BlockState.DONE:
-                    assert row.checksum == self.written[key].checksum, key
+        before, rows = self.states, self.rows()
+        self.states = {key: row.state for key, row in rows.items()}
+        for key, row in rows.items():
+            assert (row.owner is not None) == (row.state == BlockState.LEASED), key
+            if row.state == BlockState.DONE:
+                assert row.checksum == self.written[key].checksum, key
         assert set(self.states) == {
             (plan.sweep_id, part.name, block)
             for plan in self.entered.values()
             for part in plan.parts
             for block in part.blocks
         }
-        for key, (state, _) in before.items():
-            now = self.states[key][0]
+        for key, state in before.items():
+            now = self.states[key]
             assert now == state or now in BLOCK_MOVES[state] or self.twice(state, now), key
 
     @invariant()
@@ -180,7 +173,7 @@ class Interleaving(RuleBasedStateMachine):
                     "blocks_done": record.blocks_done,
                 }
             assert sum(record.counts.values()) == record.cells
-            states = [state for key, (state, _) in self.states.items() if key[0] == sweep_id]
+            states = [state for key, state in self.states.items() if key[0] == sweep_id]
             if record.state in (SweepState.DONE, SweepState.FAILED):
                 assert all(state in SETTLED for state in states)
                 assert (BlockState.FAILED in states) == (record.state == SweepState.FAILED)
@@ -210,6 +203,19 @@ class Interleaving(RuleBasedStateMachine):
                 for key, receipt in self.written.items()
                 if key[0] == plan.sweep_id
             }
+
+    def any_sweep(self, data):
+        return data.draw(st.sampled_from(list(self.entered.values())))
+
+    def take(self, plan, service, limit):
+        owner = f"{service}:{next(self.names)}"
+        lease = self.ledger.lease(plan.sweep_id, owner, limit, time.time() + LATER)
+        if lease is None:
+            lease = Lease(plan.sweep_id, plan.parts[0].name, (), owner)
+        for block in lease.blocks:
+            before = self.states[plan.sweep_id, lease.model, block]
+            assert before in (BlockState.QUEUED, BlockState.LEASED)
+        return Held(lease, service)
 
     def finish(self, plan):
         while lease := self.ledger.lease(plan.sweep_id, "last", 99, time.time() + LATER):
@@ -244,6 +250,12 @@ class Interleaving(RuleBasedStateMachine):
         unfinished = there < self.wanted[block]
         return Receipt(part.name, block, f"of {entering}", counts, 0.1, (), unfinished)
 
+    def rows(self):
+        """Return what the ledger says of every block."""
+        query = sa.select(blocks)
+        with self.ledger.engine.connect() as db:
+            return {(row.sweep_id, row.model, row.block): row for row in db.execute(query)}
+
     def cells(self, lease, block):
         return self.entered[lease.sweep_id].part(lease.model).blocks.size(block)
 
@@ -274,7 +286,7 @@ def run(tmp_path, **more):
 
 
 def test_any_interleaving_has_each_block_done_once(tmp_path):
-    run(tmp_path, max_examples=25, stateful_step_count=30)
+    run(tmp_path, max_examples=25, stateful_step_count=40)
 
 
 @pytest.mark.slow
