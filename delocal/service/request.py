@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from os import PathLike
 from pathlib import Path
@@ -32,12 +32,13 @@ from delocal.service.states import Priority
 from delocal.workers.dataset import default_options
 from delocal.workers.grid import COMPARISONS, Dimension, Exclusion, Grid
 from delocal.workers.keys import content_key
-from delocal.workers.plan import Plan, plan_parts
+from delocal.workers.plan import Part, Plan, plan_parts
 from delocal.workers.refinement import Refinement
 from delocal.workers.sampling import Sampling
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]  # that any database takes
 MAX_CELLS = 20_000_000
+MAX_BLOCKS = 1_000_000  # each is a row of the ledger; few words can ask for a million million
 MAX_REPLICAS = 100_000
 BUDGET = 64  # times the replicas to begin with, where a target is set without a budget
 
@@ -290,6 +291,7 @@ class SweepRequest(BaseModel):
                 model, grid, options[model.name], sampling, block_cells, searched.get(model.name)
             )
         )
+        _refuse_too_many_blocks(parts)
         identity = [[part.content for part in parts if part.role != "replicas"], self.seed]
         recorded = {"request": self.model_dump_json(exclude_defaults=True), "seed": self.seed}
         return Plan(content_key(identity)[:16], parts, {**(provenance or {}), **recorded})
@@ -413,6 +415,18 @@ class SweepRequest(BaseModel):
             if wrong.size:
                 message = f"{wrong[0]:g} is not allowed; {p.allowed}"
                 problems.append(Problem(f"{place}.{p.name}", message))
+
+
+def _refuse_too_many_blocks(parts: Sequence[Part]) -> None:
+    blocks = sum(len(part.blocks) for part in parts)
+    if blocks > MAX_BLOCKS:
+        sampled = any(part.role == "replicas" for part in parts)
+        less = "replicas or cells" if sampled else "cells"
+        message = (
+            f"{blocks:,} blocks of work; at most {MAX_BLOCKS:,} are allowed. Take fewer {less}, "
+            "or split the sweep along one axis"
+        )
+        raise RequestError([Problem("sampling" if sampled else "axes", message)])
 
 
 Request = SweepRequest | Mapping[str, Any] | str | PathLike[str]
