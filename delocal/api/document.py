@@ -46,8 +46,9 @@ def _add_schemas(schemas: dict[str, Any]) -> None:
     template = "#/components/schemas/{model}"
     for ours in (ProblemDetail, SweepRequest, Extension, EvaluationRequest):
         schema = ours.model_json_schema(ref_template=template)
-        schemas.update(schema.pop("$defs", {}))
-        schemas[ours.__name__] = schema
+        for name, found in {**schema.pop("$defs", {}), ours.__name__: schema}.items():
+            if schemas.setdefault(name, found) != found:
+                raise ValueError(f"two schemas are called {name}; rename one of the classes")
     for theirs in ("HTTPValidationError", "ValidationError"):
         schemas.pop(theirs, None)
 

@@ -94,7 +94,7 @@ class SweepList(BaseModel):
     next: str | None
 
 
-class Axis(BaseModel):
+class AxisInfo(BaseModel):
     """A coordinate of a dataset that varies."""
 
     name: str
@@ -105,7 +105,7 @@ class Axis(BaseModel):
     values: list[float | str] | None = Field(description="null if there are more than 1000")
 
     @classmethod
-    def of(cls, coordinate: xr.DataArray) -> Axis:
+    def of(cls, coordinate: xr.DataArray) -> AxisInfo:
         """Return the answer for a coordinate."""
         return cls(
             name=str(coordinate.name),
@@ -155,7 +155,7 @@ class FigureList(BaseModel):
     """The figures that a sweep can give, and the axes of its models."""
 
     figures: list[FigureInfo]
-    axes: dict[str, list[Axis]]
+    axes: dict[str, list[AxisInfo]]
 
 
 class KeyRequest(BaseModel):

@@ -44,8 +44,8 @@ class Axis(BaseModel):
     linspace: Range | None = None
     logspace: Range | None = None
     geomspace: Range | None = None
-    like: str | None = None
-    along: str | None = None
+    like: str | None = Field(default=None, min_length=1)
+    along: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _one_form(self) -> Axis:

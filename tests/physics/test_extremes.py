@@ -73,13 +73,13 @@ def options_of(model):
 
 def check(model, results, given):
     """A cell that is done has a number; one that is not says so, and has none."""
-    status = results["status"]
-    assert np.isin(status, [Status.DONE, Status.OUTSIDE_DOMAIN, Status.NOT_CONVERGED]).all()
-    numbers = [
-        np.broadcast_to(results[variable.name], status.shape)
+    names = [
+        variable.name
         for variable in model.variables_for(given)
         if variable.dtype == "float64" and not variable.dims
     ]
+    status, *numbers = np.broadcast_arrays(results["status"], *(results[name] for name in names))
+    assert np.isin(status, [Status.DONE, Status.OUTSIDE_DOMAIN, Status.NOT_CONVERGED]).all()
     none = np.all([np.isnan(values) for values in numbers], axis=0)
     assert not none[status == Status.DONE].any()
     assert none[status == Status.OUTSIDE_DOMAIN].all()

@@ -25,6 +25,10 @@ POLL_SECONDS = 0.2
 RESERVED = {"model", "tag", "state", "text", "since", "until", "limit", "before", "deleted"}
 """Query parameters of a search that are not those of a model."""
 EXAMPLE = SweepRequest.model_json_schema()["examples"][0]
+Moment = Annotated[  # seconds since 1970 are taken too
+    datetime,
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}),
+]
 # Parsed by SweepRequest itself, whose errors say more; documented as what it is.
 Content = Annotated[
     dict[str, Any],
@@ -73,8 +77,8 @@ def list_sweeps(
     tag: Annotated[list[str] | None, Query(description="has this tag; all of several")] = None,
     state: Annotated[str | None, Query(description="is in this state, or one of `a,b`")] = None,
     text: Annotated[str, Query(description="words in its name, tags or models")] = "",
-    since: Annotated[datetime | None, Query(description="submitted then or later; UTC")] = None,
-    until: Annotated[datetime | None, Query(description="submitted before then; UTC")] = None,
+    since: Annotated[Moment | None, Query(description="submitted then or later; UTC")] = None,
+    until: Annotated[Moment | None, Query(description="submitted before then; UTC")] = None,
     limit: Limit = 100,
     before: Before = None,
     deleted: Annotated[bool, Query(description="those in the trash instead")] = False,
