@@ -95,7 +95,9 @@ def _as_axis(value: Any) -> Any:
     raise ValueError(f"give a list of numbers, or an object with one of {', '.join(FORMS)}")
 
 
-AxisInput = Annotated[Axis, BeforeValidator(_as_axis)]
+AxisInput = Annotated[
+    Axis, BeforeValidator(_as_axis, json_schema_input_type=Axis | tuple[Number, ...])
+]
 
 
 def _floats(values: Any) -> tuple[float, ...]:

@@ -5,6 +5,7 @@ check of it holds: no error of the server, no status, type of content or body bu
 """
 
 import json
+from collections import Counter
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from schemathesis.config import (
     ProjectsConfig,
     SchemathesisConfig,
 )
+from schemathesis.generation import GenerationMode
 
 from delocal.api.app import create_app
 from delocal.service.request import SweepRequest
@@ -38,13 +40,14 @@ CONFIG = SchemathesisConfig(
         )
     ),
 )
-REQUEST = SweepRequest.parse(
+SWEEPS = [
     {
         "models": ["scaling"],
-        "axes": {"T": [1e-3, 1e-2, 3e-2, 1e-1], "W": [1, 2]},
+        "axes": {"T": [1e-3, 1e-2, 3e-2, 1e-1][:points], "W": [1, 2]},
         "fixed": {"d": 3, "alpha": 3.5, "beta": 3.5},
     }
-)
+    for points in (4, 3, 2)
+]
 PROBLEM = "application/problem+json"
 BASE = "http://127.0.0.1"
 
@@ -88,7 +91,7 @@ class World:
 
     def known(self):
         """Return a value of each parameter of a path that leads somewhere."""
-        sweep = self.service.sweeps.submit(REQUEST)
+        sweep = self.service.sweeps.submit(SweepRequest.parse(SWEEPS[0]))
         wait(self.service.ledger, sweep.id)
         token = self.service.sharing.token(sweep.id, 3600)[0]
         return {"sweep_id": sweep.id, "token": token, "path": "scaling/zarr.json"}
@@ -122,6 +125,11 @@ def ask(world, case):
     response = case.call(base_url=BASE, headers=dict(world.headers))
     sent = {"base_url": BASE, "headers": dict(world.headers)}
     case.validate_response(response, headers=world.headers, transport_kwargs=sent)
+    refuses_in_words(response)
+
+
+def refuses_in_words(response):
+    """Whether it is an error or not: an error is a problem, RFC 9457."""
     if response.status_code >= 400:
         assert response.headers["content-type"] == [PROBLEM]
         assert response.json()["status"] == response.status_code
@@ -157,3 +165,41 @@ def test_who_has_a_key_gets_what_the_document_names(case):
 @drawn(500)
 def test_whatever_is_sent_gets_what_the_document_names(case):
     attack(ABROAD, case)
+
+
+class Story(ABROAD.document().as_state_machine()):
+    """Requests that follow from each other: what one answers is what the next one asks about."""
+
+    def before_call(self, case):
+        right = case.meta.generation.mode == GenerationMode.POSITIVE
+        if right and case.operation.label == "POST /v1/sweeps":  # few drawn ones could be computed
+            case.body = SWEEPS[len(str(case.body)) % len(SWEEPS)]
+            case.query.pop("dry_run", None)  # what was only asked about is not there
+
+    def get_call_kwargs(self, case):
+        return {"base_url": BASE, "headers": dict(ABROAD.headers)}
+
+    def after_call(self, response, case):
+        super().after_call(response, case)
+        refuses_in_words(response)
+        STORIES.update([(case.operation.label, response.status_code)])
+
+
+STORIES = Counter()
+"""How often which route gave which answer."""
+
+
+def test_requests_that_follow_from_each_other_get_what_the_document_names():
+    STORIES.clear()
+    Story.run(settings=settings(drawn(15), stateful_step_count=12))
+    told = {label for label, status in STORIES if status < 400}
+    assert {"POST /v1/sweeps", "GET /v1/sweeps/{sweep_id}", "POST /v1/keys"} <= told
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_long_stories_get_what_the_document_names():
+    STORIES.clear()
+    Story.run(settings=settings(drawn(400), stateful_step_count=40))
+    told = {label for label, status in STORIES if status < 400}
+    assert {f"POST /v1/sweeps/{{sweep_id}}:{end}" for end in ("share", "extend", "purge")} <= told
