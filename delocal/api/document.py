@@ -24,7 +24,6 @@ KEY = {
         "service listens to this machine alone, unless `access.keys` says so.",
     }
 }
-UNREADABLE = {"400": {"description": "The body is no text", "content": PROBLEM}}
 BROKEN = {
     "5XX": {"description": "It cannot be answered at present, or a bug", "content": PROBLEM},
 }
@@ -68,6 +67,6 @@ def _add_answers(operation: dict[str, Any], rule: Rule) -> None:
         operation["security"] = [{"key": [rule.scope]}]
         answers.update(documented(401, 403))
     if "requestBody" in operation:
-        answers.update(UNREADABLE | documented(413))
-    answers.update(documented(429) | BROKEN)
+        answers.update(documented(413))
+    answers.update(documented(400, 429) | BROKEN)
     operation["responses"] = dict(sorted(answers.items()))

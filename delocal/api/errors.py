@@ -29,12 +29,14 @@ from delocal.service.errors import (
     SelectionError,
     TooLarge,
     TooManyRequests,
+    Unreadable,
 )
 from delocal.workers.storage import NO_ROOM, unavailable
 
 MEDIA_TYPE = "application/problem+json"
 PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetail"}}}
 STATUS: dict[type[DelocalError], tuple[int, str]] = {
+    Unreadable: (400, "The request cannot be read"),
     RequestError: (422, "The request is wrong"),
     SelectionError: (422, "The selection is wrong"),
     TooLarge: (413, "Too much at once"),

@@ -13,6 +13,7 @@ from delocal.service.audit import Act
 from delocal.service.figures import Offer, Recipe
 from delocal.service.keys import USUAL_SCOPES, Key, Scope
 from delocal.service.ledger import SweepRecord
+from delocal.service.request import Text
 from delocal.service.states import Priority, SweepState
 from delocal.service.sweeps import Estimate
 
@@ -163,7 +164,7 @@ class KeyRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200, description="for people: who or what holds it")
+    name: Text = Field(min_length=1, max_length=200, description="for people: who or what holds it")
     scopes: list[Scope] = Field(default=list(USUAL_SCOPES), min_length=1)
     days: float | None = Field(default=90.0, gt=0, le=36_500, description="null: never expires")
 

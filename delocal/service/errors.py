@@ -3,6 +3,7 @@
 ::
 
     DelocalError
+    +-- Unreadable          what came is no request at all
     +-- RequestError        the sweep request is wrong; lists every problem with its field
     +-- SelectionError      the selection from a dataset is wrong
     +-- TooLarge            more cells or values than allowed
@@ -39,6 +40,10 @@ class Problem:
 
 class DelocalError(Exception):
     """Base of every error that a caller can mend."""
+
+
+class Unreadable(DelocalError):
+    """Something that no name, id or text can hold."""
 
 
 class RequestError(DelocalError):
