@@ -82,7 +82,7 @@ class Guard:
         state.update(route=route, caller=NOBODY)
         headers: dict[str, str] = {}
         try:
-            _check_text(scope)
+            _check_path(scope)
             self._check_size(scope)
             state["caller"] = await self._admit(scope, route, headers)
         except DelocalError as error:
@@ -193,10 +193,10 @@ class Guard:
             log.error("an act is not in the audit", **act, error=str(error))
 
 
-def _check_text(scope: Scope) -> None:
-    """Refuse a NUL, which neither a database nor a file system takes in a name."""
-    if "\0" in scope["path"] or b"%00" in scope["query_string"]:
-        raise Unreadable("no part of an address may hold a NUL (%00); leave it out")
+def _check_path(scope: Scope) -> None:
+    """Refuse a NUL, which neither a database nor a file system takes in an id or a name."""
+    if "\0" in scope["path"]:
+        raise Unreadable("no path may hold a NUL (%00); leave it out")
 
 
 def is_loopback(host: str) -> bool:
