@@ -145,6 +145,15 @@ BOMBS = {
     "many names": json.dumps({f"name{i}": i for i in range(50_000)}).encode(),
     "a long list of models": json.dumps({"models": ["scaling"] * 100_000}).encode(),
     "many wrong models": json.dumps({"models": [f"m{i}" for i in range(20_000)]}).encode(),
+    "many parameters": json.dumps(
+        {"models": ["scaling"], "fixed": {f"name{i}": i for i in range(50_000)}}
+    ).encode(),
+    "cases of many names": json.dumps(
+        {"models": ["scaling"], "cases": [{f"{i}.{j}": 1 for j in range(99)} for i in range(700)]}
+    ).encode(),
+    "many options": json.dumps(
+        {**REQUEST, "options": {"scaling": {f"name{i}": i for i in range(50_000)}}}
+    ).encode(),
     "many exclusions": json.dumps({**REQUEST, "exclude": [{"q": 1}] * 20_000}).encode(),
     "laughing aliases": b"a: &a [x, x, x, x]\n"
     + b"".join(b"%c: &%c [*%c, *%c, *%c]\n" % (n + 1, n + 1, n, n, n) for n in range(97, 121)),
