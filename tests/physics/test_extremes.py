@@ -13,7 +13,7 @@ from tests.physics.test_monte_carlo_models import CHEAP
 LEAST, MOST = 1e-300, 1e300
 EXPONENTS = ("alpha", "beta")
 POINTS = 100
-FEW = {"bethe": 4, "nearly-localized": 40}  # of a dear model
+FEW = {"bethe": 2, "nearly-localized": 20}  # of a dear model
 MODELS = load_models()
 EVALUATED = [name for name, model in MODELS.items() if model.replicate is None]
 

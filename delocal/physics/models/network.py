@@ -19,6 +19,7 @@ from delocal.physics.network_models import (
     NEEDS,
     ensemble_at,
     ensembles,
+    is_measurable,
     size_exponents,
 )
 from delocal.physics.networks import INTERACTIONS, network
@@ -39,6 +40,8 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
     R1, Lc, N1 = (np.full(shape, np.nan) for _ in range(3))
     N2 = np.full((*shape, len(RATIOS)), np.nan)
     for place, ensemble in ensembles(points, WITH_OPTIMAL_PSEUDOSPINS):
+        if not is_measurable(ensemble, optimal_pseudospin_size):
+            continue
         size = size_where(ensemble, 1.0)
         star = ensemble.interaction_radius(size)
         R1[place], Lc[place] = size, star
@@ -66,7 +69,7 @@ def replicate(
 ) -> dict[str, Any]:
     """Build one network of pseudo-spins of size R1_exact in a box of `box` R2*."""
     ensemble = ensemble_at(point, WITH_OPTIMAL_PSEUDOSPINS)
-    if ensemble is None:
+    if ensemble is None or not is_measurable(ensemble, optimal_pseudospin_size):
         return dict(NOTHING)
     R1 = size_where(ensemble, 1.0)
     star = ensemble.interaction_radius(R1)
