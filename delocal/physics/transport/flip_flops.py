@@ -173,9 +173,7 @@ def draw_sample(
 def _check_size(spins: Ensemble, rule: Rule, box: float) -> None:
     if not box >= 2 * rule.Rmax:
         raise ValueError(f"a box of {box:g} is smaller than 2 Rmax = {2 * rule.Rmax:g}; enlarge it")
-    with np.errstate(over="ignore"):
-        pairs = np.float64(spins.rho) ** 2 * np.float64(box * rule.Rmax) ** spins.d
-    expected = pairs * sphere(spins.d) / (2 * spins.d)
+    expected = spins.rho**2 * (box * rule.Rmax) ** spins.d * sphere(spins.d) / (2 * spins.d)
     if expected > MOST_PAIRS:
         raise ValueError(
             f"{expected:.2g} pairs are more than {MOST_PAIRS:.0e}; take a larger c, or a smaller "
