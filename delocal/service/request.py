@@ -39,7 +39,7 @@ from delocal.workers.sampling import Sampling
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]  # that any database takes
 MAX_CELLS = 20_000_000
-MAX_BLOCKS = 1_000_000  # each is a row of the ledger; few words can ask for a million million
+MAX_BLOCKS = 5_000_000  # each is a row of the ledger; few words can ask for a million million
 MAX_REPLICAS = 100_000
 MAX_NAMES = 100  # of models, parameters, options: each wrong one is looked up among the right ones
 MAX_EXCLUSIONS = 1000  # each is asked about every cell

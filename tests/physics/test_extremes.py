@@ -119,6 +119,10 @@ def variations(name):
     """Yield a cheap point of a Monte Carlo model with one or two parameters at an end."""
     fixed, _ = CHEAP[name]
     parameters = {p.name: p for p in MODELS[name].parameters}
+    for p in parameters.values():
+        if p.optional:
+            yield from ({p.name: value} for value in ends(p))
+            yield {p.name: 1.0, "t": LEAST} if "t" in parameters else {}
     energies = [n for n, p in parameters.items() if p.units.startswith("energy")]
     for energy in energies:
         for value in (LEAST, MOST):

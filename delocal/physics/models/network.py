@@ -95,7 +95,9 @@ def _thresholds(parameters: Arrays) -> NDArray[np.float64]:
     *points, L = np.broadcast_arrays(*(parameters[name] for name in (*NEEDS, "L")))
     T_c = np.full(L.shape, np.nan)
     for place, ensemble in ensembles(points, WITH_OPTIMAL_PSEUDOSPINS):
-        T_c[place] = temperature_where(ensemble, float(L[place]))
+        hottest = replace(ensemble, T=ensemble.W / 2)
+        if is_measurable(hottest, optimal_pseudospin_size):
+            T_c[place] = temperature_where(hottest, float(L[place]))
     return T_c
 
 
