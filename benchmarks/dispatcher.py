@@ -9,8 +9,8 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -18,26 +18,34 @@ import psutil
 
 from benchmarks.report import Row
 from delocal.service.dispatcher import Dispatcher
-from delocal.service.ledger import Ledger
+from delocal.service.ledger import Lease, Ledger
 from delocal.service.request import SweepRequest
 from delocal.workers.block import Task
 from delocal.workers.clusters.processes import scheduler_command, worker_command
 from delocal.workers.clusters.spec import ClusterSpec
 from delocal.workers.dask import DaskExecutor
 from delocal.workers.local import Done, Executor
+from delocal.workers.plan import Plan
 from delocal.workers.store import Receipt, SweepStore
 
 COMMAND = "python -m benchmarks"
 SLOTS = 2
+RECORDS = 50  # in which the first half of a sweep is entered as done
 
 
 def rows(
-    small: int = 10_000, large: int = 1_000_000, dispatched: int = 10_000, dask: int = 4_000
+    small: int = 10_000,
+    large: int = 1_000_000,
+    dispatched: int = 10_000,
+    dask: int = 4_000,
+    resumed: int = 100_000,
+    away: Sequence[float] = (1.0, 1.2, 1.4, 1.6, 1.8),
 ) -> list[Row]:
     """Return what it takes to enter a sweep and to dispatch some of its blocks, one in a task.
 
     Once to nobody, and then to a Dask cluster of two workers, whose scheduler never knows more
-    than the window.
+    than the window. And how soon a sweep goes on, half of whose `resumed` blocks are done, when
+    the service starts again, its cluster being there, or coming up when it was `away` for so long.
     """
     few = _dispatch(small, dispatched, Idle())
     many = _dispatch(large, dispatched, Idle())
@@ -62,6 +70,19 @@ def rows(
             "lower",
             COMMAND,
         ),
+        *_resume_rows(resumed, away),
+    ]
+
+
+def _resume_rows(blocks: int, away: Sequence[float]) -> list[Row]:
+    with tempfile.TemporaryDirectory() as folder:
+        _half_done(blocks, Path(folder))
+        restart, _ = _resume(Path(folder), 0.0)
+        up = max(_resume(Path(folder), seconds)[1] for seconds in away)
+    name = f"dispatcher, half of {blocks:,} blocks done: ms to the first task from"
+    return [
+        Row(f"{name} the restart", restart * 1e3, 1000, "lower", COMMAND),
+        Row(f"{name} the cluster being up", up * 1e3, 1000, "lower", COMMAND),
     ]
 
 
@@ -97,7 +118,7 @@ class Idle:
             done(task, receipts(task))
 
 
-def receipts(task: Task, *_: Any) -> list[Receipt]:
+def receipts(task: Task | Lease, *_: Any) -> list[Receipt]:
     """Return the receipts of a task that took as long as one should, so that blocks stay tasks."""
     return [Receipt(task.model, b, "0" * 16, {"done": 1}, 10.0) for b in task.blocks]
 
@@ -144,13 +165,26 @@ def _cluster(workers: int) -> Iterator[tuple[psutil.Process, DaskExecutor]]:
             processes.append(subprocess.Popen(command, stderr=subprocess.DEVNULL))
             stack.callback(processes[-1].wait)
             stack.callback(processes[-1].terminate)
-            time.sleep(2)  # as one follows the other by hand
+        _wait_for(port)
         executor = DaskExecutor(ClusterSpec(kind="address", address=address))
         stack.callback(executor.close)
         while executor.slots < workers:
             time.sleep(0.1)
         executor._connected().run(_do_no_work)
         yield psutil.Process(processes[0].pid), executor
+
+
+def _wait_for(port: int) -> None:
+    """Return once somebody answers at a port of this machine; OSError after a minute."""
+    end = time.monotonic() + 60
+    while True:
+        try:
+            socket.create_connection(("127.0.0.1", port)).close()
+            return
+        except OSError:
+            if time.monotonic() > end:
+                raise
+            time.sleep(0.1)
 
 
 def _do_no_work() -> None:
@@ -166,18 +200,12 @@ def _dispatch(
 
     Memory is the growth of this process.
     """
-    content = {
-        "models": ["scaling"],
-        "axes": {"T": {"geomspace": [1e-6, 1e-2, blocks]}},
-        "fixed": {"d": 2, "alpha": 3, "beta": 3, "W": 1},
-    }
-    plan = SweepRequest.parse(content).plan(block_cells=1)
+    plan = _plan(blocks)
     with tempfile.TemporaryDirectory() as folder:
-        store = SweepStore(Path(folder) / plan.sweep_id)
-        store.create(plan)
-        ledger = Ledger(f"sqlite:///{folder}/ledger.sqlite")
+        SweepStore(Path(folder) / plan.sweep_id).create(plan)
+        ledger = _ledger(Path(folder))
         before, began = _peak(), time.perf_counter()
-        ledger.add(plan, name="", tags=[], request=content)
+        ledger.add(plan, name="", tags=[], request={})
         entered = time.perf_counter() - began
         counted = Counted(executor, dispatched)
         dispatcher = Dispatcher(ledger, counted, Path(folder))
@@ -189,6 +217,53 @@ def _dispatch(
         ledger.close()
         assert counted.began is not None
         return entered, counted.began - began, ended - counted.began, _peak() - before
+
+
+def _plan(blocks: int) -> Plan:
+    """Return a sweep of so many blocks of one cell."""
+    content = {
+        "models": ["scaling"],
+        "axes": {"T": {"geomspace": [1e-6, 1e-2, blocks]}},
+        "fixed": {"d": 2, "alpha": 3, "beta": 3, "W": 1},
+    }
+    return SweepRequest.parse(content).plan(block_cells=1)
+
+
+def _ledger(folder: Path) -> Ledger:
+    return Ledger(f"sqlite:///{folder}/ledger.sqlite")
+
+
+def _half_done(blocks: int, folder: Path) -> None:
+    """Leave what a service leaves that died in the middle of a sweep."""
+    plan = _plan(blocks)
+    SweepStore(folder / plan.sweep_id).create(plan)
+    with closing(_ledger(folder)) as ledger:
+        ledger.add(plan, name="", tags=[], request={})
+        for _ in range(RECORDS):
+            lease = ledger.lease(plan.sweep_id, "before", blocks // 2 // RECORDS, 60.0)
+            assert lease is not None
+            ledger.record(plan, "before", lease.model, receipts(lease))
+        ledger.lease(plan.sweep_id, "before", 2 * SLOTS, -1.0)
+
+
+def _resume(folder: Path, away: float) -> tuple[float, float]:
+    """Return the seconds to the first task, from the start of a service and of its cluster.
+
+    The cluster comes up when it was `away` for so long.
+    """
+    executor = Idle()
+    executor.slots = 0 if away else SLOTS
+    counted = Counted(executor, 1)
+    began = time.perf_counter()
+    with closing(_ledger(folder)) as ledger, closing(executor):
+        dispatcher = Dispatcher(ledger, counted, folder)
+        dispatcher.start()
+        time.sleep(away)
+        up, executor.slots = time.perf_counter(), SLOTS
+        counted.ended.wait()
+        dispatcher.stop()
+    assert counted.began is not None
+    return counted.began - began, counted.began - up
 
 
 def _peak() -> float:

@@ -36,9 +36,9 @@ def rows(
     with tempfile.TemporaryDirectory() as folder:
         service = start(Path(folder) / "data", workers)
         try:
-            _run(service, _request(workers * 4, spins))  # workers compile and load
+            run(service, _request(workers * 4, spins))  # workers compile and load
             for i in range(repeats):
-                walls.append(_run(service, _request(replicas, spins)))
+                walls.append(run(service, _request(replicas, spins)))
                 pools.append(_pool(_request(replicas, spins), Path(folder) / f"pool{i}", workers))
             waits = [_cancel(service, _request(100_000, spins)) for _ in range(cancels)]
         finally:
@@ -72,7 +72,7 @@ def _request(replicas: int, spins: int) -> SweepRequest:
     return SweepRequest.parse(content)
 
 
-def _run(service: Service, request: SweepRequest) -> float:
+def run(service: Service, request: SweepRequest) -> float:
     """Return the wall seconds from submitting a sweep to its end."""
     began = time.perf_counter()
     service.sweeps.wait(service.sweeps.submit(request).id)

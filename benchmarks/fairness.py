@@ -76,7 +76,8 @@ def _small(service: Service, blocks: int) -> tuple[float, float]:
         if not first and record.blocks_done:
             first = time.perf_counter() - began
         time.sleep(POLL)
-    return first, time.perf_counter() - began
+    elapsed = time.perf_counter() - began
+    return first or elapsed, elapsed
 
 
 def _rate(service: Service, sweep: str, action: Callable[[], None]) -> float:

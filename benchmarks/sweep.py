@@ -56,22 +56,22 @@ def rows(
     """Return the rows of the foundation: sweep time as ratios, and what the service costs."""
     with scratch() as folder, served(folder / "service", WORKERS) as service:
         plan = SweepRequest.parse(request(points)).plan()
-        _end_to_end(service, request((4, 4, 100, 100), t=0.5))  # imports, on every worker
+        end_to_end(service, request((4, 4, 100, 100), t=0.5))  # imports, on every worker
         idle = _idle_percent(service.process, idle_seconds)
         with DaskClient(service.scheduler, set_as_default=False) as cluster:
             ours, peak = [], 0
             loop, local, ufunc = [], [], []
             for i in range(repeats):
-                elapsed, seen = _end_to_end(service, request(points, t=0.02 + 0.001 * i), cluster)
+                elapsed, seen = end_to_end(service, request(points, t=0.02 + 0.001 * i), cluster)
                 ours.append(elapsed)
                 peak = max(peak, seen)
-                loop.append(_timed(lambda: plain_loop(plan, folder / f"loop{i}")))  # noqa: B023
-                local.append(_timed(lambda: run_plan(plan, folder / f"local{i}")))  # noqa: B023
-                ufunc.append(_timed(lambda: apply_ufunc(plan, folder / f"u{i}", cluster)))  # noqa: B023
-            point = _timed(lambda: one_task_per_point(plan, naive, folder / "n", cluster)) / naive
-            large, _ = _end_to_end(service, request(huge), cluster)
+                loop.append(timed(lambda: plain_loop(plan, folder / f"loop{i}")))  # noqa: B023
+                local.append(timed(lambda: run_plan(plan, folder / f"local{i}")))  # noqa: B023
+                ufunc.append(timed(lambda: apply_ufunc(plan, folder / f"u{i}", cluster)))  # noqa: B023
+            point = timed(lambda: one_task_per_point(plan, naive, folder / "n", cluster)) / naive
+            large, _ = end_to_end(service, request(huge), cluster)
         huge_plan = SweepRequest.parse(request(huge)).plan()
-        large_loop = _timed(lambda: plain_loop(huge_plan, folder / "huge"))
+        large_loop = timed(lambda: plain_loop(huge_plan, folder / "huge"))
         peak_mib = _peak_rss(service.process)
     best = min(ours)
     cells = plan.cells
@@ -177,7 +177,7 @@ def _one_point(point: dict[str, float]) -> dict[str, float]:
     return {name: float(results[name]) for name in full}
 
 
-def _end_to_end(
+def end_to_end(
     service: Served, content: dict[str, Any], cluster: DaskClient | None = None
 ) -> tuple[float, int]:
     """Return seconds from the request to the end of the sweep, and the most tasks at a time."""
@@ -199,7 +199,8 @@ def _known_tasks(dask_scheduler: Any) -> int:
     return len(dask_scheduler.tasks)
 
 
-def _timed(work: Callable[[], Any]) -> float:
+def timed(work: Callable[[], Any]) -> float:
+    """Return the seconds that `work` takes."""
     began = time.perf_counter()
     work()
     return time.perf_counter() - began

@@ -55,7 +55,8 @@ def __getattr__(name: str) -> Any:
     try:
         return getattr(importlib.import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
-        extra = "client" if _HOMES[name] == "delocal.api.client" else "all"
+        layer = _HOMES[name].split(".")[1]
+        extra = "client" if layer == "api" else layer
         raise ModuleNotFoundError(
             f"delocal.{name} needs {error.name}: pip install 'delocal[{extra}]'", name=error.name
         ) from error

@@ -1,7 +1,9 @@
 """Sphinx configuration; `make docs` builds with warnings as errors and without network."""
 
+import json
 import re
 from importlib.metadata import version as version_of
+from pathlib import Path
 
 from delocal.physics.model import Model
 from delocal.physics.models import load_models
@@ -37,7 +39,8 @@ html_theme_options = {
 
 def setup(app):
     app.connect("source-read", insert_models)
-    app.connect("env-get-outdated", lambda *_: ["reference/models"])
+    app.connect("source-read", insert_benchmarks)
+    app.connect("env-get-outdated", lambda *_: ["reference/models", "reference/benchmarks"])
     app.connect("autodoc-process-signature", name_aliases)
 
 
@@ -51,6 +54,25 @@ def insert_models(app, page, source):
     if page == "reference/models":
         tables = "\n\n".join(describe(model) for model in load_models().values())
         source[0] = source[0].replace("<!-- models -->", tables)
+
+
+def insert_benchmarks(app, page, source):
+    """Fill the page of benchmarks from the results of the last `make bench`."""
+    if page == "reference/benchmarks":
+        path = Path(__file__).parents[1] / "benchmarks" / "results.json"
+        content = json.loads(path.read_text())
+        versions = ", ".join(f"{name} {version}" for name, version in content["versions"].items())
+        rows = [measured(row) for row in content["rows"]]
+        head = ("what", "measured", "bar", "holds")
+        source[0] = source[0].replace("<!-- benchmarks -->", f"{versions}.\n\n{table(head, rows)}")
+
+
+def measured(row) -> tuple[str, ...]:
+    """Return one claim and its figure."""
+    sign = "≥" if row["better"] == "higher" else "≤"
+    bar = "" if row["bar"] is None else f"{sign} {row['bar']:g}"
+    holds = "" if row["bar"] is None else "yes" if row["holds"] else "**no**"
+    return text(row["name"]), f"{row['value']:.3g}", bar, holds
 
 
 def describe(model: Model) -> str:

@@ -1,19 +1,25 @@
 """A small model of every feature a model may have, for tests; and logging as it was before."""
 
 import logging
-import shutil
-import tempfile
 import uuid
-import warnings
 
 import numpy as np
 import pytest
 import structlog
 import xarray as xr
+from hypothesis import HealthCheck, settings
 
 from delocal.physics.model import STATUS, Model, Option, Parameter, Status, Variable
 from delocal.workers.clusters.certificates import make_certificates
-from tests import s3_server
+from tests import s3_server, waiting
+from tests.postgresql import PostgreSQL
+
+# The same examples each time, however slow they are: what fails here fails everywhere. Others are
+# drawn with `pytest --hypothesis-profile=random`.
+patient = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("same", patient, derandomize=True)
+settings.register_profile("random", patient, derandomize=False)
+settings.load_profile("same")
 
 NAMESPACES = (
     "delocal.workers.plan",
@@ -95,22 +101,18 @@ def contents():
     return read
 
 
+@pytest.fixture
+def eventually():
+    """Return a function that waits until a condition holds."""
+    return waiting.eventually
+
+
 @pytest.fixture(scope="session")
 def postgresql():
-    """The URL of a PostgreSQL server, which ends with the tests.
-
-    Its folder is not among those of the tests, which are root's alone where root runs them: the
-    server runs as another user then.
-    """
-    folder = tempfile.mkdtemp(prefix="postgresql-")
-    with warnings.catch_warnings():  # where there is no folder for sockets it takes another
-        warnings.simplefilter("ignore")
-        import pgserver
-
-        server = pgserver.get_server(folder, cleanup_mode="stop")
-    yield server.get_uri()
-    server.cleanup()
-    shutil.rmtree(folder)
+    """The URL of a PostgreSQL server, which ends with the tests."""
+    server = PostgreSQL()
+    yield server.url
+    server.remove()
 
 
 @pytest.fixture(scope="session")

@@ -2,16 +2,43 @@
 
 import contextlib
 import os
+import random
 import signal
 import socket
 import subprocess
 
+import psutil
+
+PORTS = range(20_000, 32_000)
+"""Linux gives those from 32768 on to whoever connects: one of these stays free until it is used."""
+_given = set()
+
 
 def free_port():
-    """Return a port of this machine at which nobody listens."""
+    """Return a port of this machine at which nobody listens, another one each time."""
+    while True:
+        port = random.SystemRandom().choice(PORTS)
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            if port not in _given:
+                _given.add(port)
+                return port
+
+
+def listens(port):
+    """Whether somebody answers at a port of this machine."""
     with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def children():
+    """Return our processes, but for Python's own tracker of shared memory, which stays."""
+    found = set()
+    for process in psutil.Process().children(recursive=True):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
+            if not any("resource_tracker" in word for word in process.cmdline()):
+                found.add(process.pid)
+    return found
 
 
 @contextlib.contextmanager

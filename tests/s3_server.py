@@ -12,7 +12,8 @@ import venv
 from contextlib import contextmanager
 from pathlib import Path
 
-from delocal.api.serving import listen
+from tests.processes import free_port
+from tests.waiting import PATIENCE
 
 HOME = Path(sys.prefix) / "s3"
 REQUIRED = Path(__file__).with_name("s3-server.txt")
@@ -43,9 +44,7 @@ def program():
 @contextmanager
 def serving():
     """Yield the URL of a running server and the name of an empty bucket."""
-    listener = listen("127.0.0.1", 0)
-    port = listener.getsockname()[1]
-    listener.close()
+    port = free_port()
     command = [program(), "--host", "127.0.0.1", "--port", str(port)]
     process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
@@ -58,7 +57,7 @@ def serving():
 
 
 def _create_bucket(process, endpoint):
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while True:
         request = urllib.request.Request(f"{endpoint}/{BUCKET}", method="PUT")
         try:

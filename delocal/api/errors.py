@@ -31,6 +31,7 @@ from delocal.service.errors import (
     TooManyRequests,
     Unreadable,
 )
+from delocal.workers.lost import LostChunk
 from delocal.workers.storage import NO_ROOM, unavailable
 
 MEDIA_TYPE = "application/problem+json"
@@ -98,6 +99,10 @@ def install(app: FastAPI, routes: Callable[[], Routes]) -> None:
             raise error
         advice = f"{error}. Ask again when there is room, or when it answers: nothing is lost"
         return problem(*STATUS[NoRoom if error.errno in NO_ROOM else NotReady], advice)
+
+    @app.exception_handler(LostChunk)
+    def _lost(_: Request, error: LostChunk) -> Response:
+        return answer(Damaged(str(error)))
 
     @app.exception_handler(ValueError)
     def _bytes(_: Request, error: ValueError) -> Response:

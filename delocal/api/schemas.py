@@ -76,7 +76,13 @@ class SweepEstimate(BaseModel):
     cells: int
     blocks: int
     bytes: int = Field(description="before compression")
-    core_seconds: float = Field(description="from measured costs where there are any")
+    core_seconds: float = Field(
+        description="from measured costs where there are any; of Monte Carlo cells from their own, "
+        "or the nearest, in earlier sweeps: with their errors, all that `target_rel_error` takes"
+    )
+    replicas: int = Field(
+        description="that these core-seconds are for; where no earlier sweep tells, the first only"
+    )
     known: int = Field(
         description="cells, or replicas, that other sweeps have and that would be copied"
     )

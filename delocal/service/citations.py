@@ -36,5 +36,6 @@ def _program() -> Paper:
     return Paper(
         f"delocal-{number}",
         "delocal: energy transport in Anderson insulators",
+        ("{The delocal developers}",),  # braces: a group, no first and last name
         note=f"computer program, version {number}",
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import errno
 import threading
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +80,13 @@ def engine_of(url: str) -> Engine:
                 connection.exec_driver_sql("BEGIN IMMEDIATE")
 
     return engine
+
+
+def in_batches(numbers: Iterable[int], size: int) -> Iterator[tuple[int, ...]]:
+    """Yield numbers, so many at a time: a statement takes no more."""
+    left = iter(numbers)
+    while batch := tuple(islice(left, size)):
+        yield batch
 
 
 def may_pass(error: BaseException) -> bool:

@@ -8,8 +8,10 @@ import time
 import uuid
 from collections import Counter, deque
 from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import partial
 from itertools import count
 from pathlib import Path
+from typing import NamedTuple
 
 import structlog
 
@@ -33,8 +35,18 @@ ATTEMPTS = 3  # then a block is stored as failed, or, if it kills workers, gone 
 POISONED = 10  # cells of a block that may each kill a worker before it is given up
 LEASE_SECONDS = 10.0  # after a crash, another service waits this long
 RENEW_SECONDS = 2.0
+STOP_SECONDS = 10.0  # for the step at hand to end
+LOOK_SECONDS = 1.0  # between two looks for what others entered
+SOON_SECONDS = 0.25  # between two looks for a cluster to which nothing could be sent
 PAUSE_SECONDS = 5.0  # a disk that was full is looked at again
 STORES_KEPT = 256  # plans kept in memory, each with its axes
+
+
+class _Kept(NamedTuple):
+    """A store, and what it was the store of: see `SweepStore.version`."""
+
+    store: SweepStore
+    version: str
 
 
 class Dispatcher:
@@ -57,7 +69,8 @@ class Dispatcher:
         self._ledger = ledger
         self._executor = executor
         self._place = place
-        self._stores: dict[str, SweepStore] = {}
+        self._stores: dict[str, _Kept] = {}
+        self._looked_at: set[str] = set()  # sweeps at work whose store is the one in its place
         self._outcomes: queue.Queue[tuple[Lease, Outcome] | None] = queue.Queue()
         self._in_flight: Counter[str] = Counter()  # tasks by sweep
         self._leases = count()
@@ -85,8 +98,13 @@ class Dispatcher:
         self._stopping.set()
         self.wake()
         if self._thread.is_alive():
-            self._thread.join(timeout=10)
-        self._ledger.release_all(self.owner)
+            self._thread.join(STOP_SECONDS)
+        try:
+            self._ledger.release_all(self.owner)
+        except Exception as error:
+            if not may_pass(error):
+                raise
+            log.warning("leases not given back; they run out", error=str(error))
 
     @property
     def alive(self) -> bool:
@@ -99,17 +117,37 @@ class Dispatcher:
         return self._in_flight.total()
 
     def store(self, sweep_id: str) -> SweepStore:
-        """Return the store of a sweep."""
+        """Return the store of a sweep, whether there is one or not."""
+        return self.existing(sweep_id) or self._place_of(sweep_id)
+
+    def existing(self, sweep_id: str) -> SweepStore | None:
+        """Return the store of a sweep, or None; one that was removed and made anew is another."""
+        kept = self._stores.pop(sweep_id, None)
+        store = kept.store if kept else self._place_of(sweep_id)
+        version = store.version
+        if version is None:
+            return None
+        if kept is not None and kept.version != version:
+            store = self._place_of(sweep_id)
+        if len(self._stores) >= STORES_KEPT:
+            self._stores.pop(next(iter(self._stores)), None)
+        self._stores[sweep_id] = _Kept(store, version)
+        return store
+
+    def _place_of(self, sweep_id: str) -> SweepStore:
+        return SweepStore(within(self._place, sweep_id), partial(self._ledger.is_done, sweep_id))
+
+    def _store(self, sweep_id: str) -> SweepStore:
+        """Return the store of a sweep at work, as it was when the sweep came.
+
+        It cannot be removed before it has ended, and in a bucket every look takes a while.
+        """
         kept = self._stores.get(sweep_id)
-        if kept is None:
-            store = SweepStore(within(self._place, sweep_id))
-            if not store.exists():
-                return store
-            if len(self._stores) >= STORES_KEPT:
-                self._stores.pop(next(iter(self._stores)), None)
-            self._stores[sweep_id] = store
-            return store
-        return kept
+        if kept is not None and sweep_id in self._looked_at:
+            return kept.store
+        store = self.store(sweep_id)
+        self._looked_at.add(sweep_id)
+        return store
 
     def forget(self, sweep_id: str) -> None:
         """Forget a store that is no longer in its place."""
@@ -125,7 +163,7 @@ class Dispatcher:
         if isinstance(outcome, BaseException):
             self._settle_failure(lease, outcome)
             return
-        plan = self.store(lease.sweep_id).plan
+        plan = self._store(lease.sweep_id).plan
         self._ledger.record(plan, lease.owner, lease.model, outcome)
         self._count_blocks(outcome)
         log.debug("task done", seconds=round(sum(r.seconds for r in outcome), 3))
@@ -138,7 +176,7 @@ class Dispatcher:
             resume(self._ledger, lease.sweep_id)
         if record is not None and record.state.ended:
             log.info("sweep ended", state=record.state, core_seconds=round(record.seconds, 3))
-            self.store(lease.sweep_id).remove_leftovers()
+            self._store(lease.sweep_id).remove_leftovers()
 
     def _run(self) -> None:
         while not self._stopping.is_set():
@@ -146,30 +184,31 @@ class Dispatcher:
                 self._step()
             except ClusterLost as error:
                 log.warning("no cluster; trying again", error=str(error))
-                self._stopping.wait(1.0)
+                self._stopping.wait(SOON_SECONDS)
             except Exception as error:
                 # The ledger may be locked or its disk full for a while; nothing is lost by waiting.
-                if unavailable(error):
-                    log.warning("place full or away; trying again", error=str(error))
+                if may_pass(error):
+                    log.warning("place or database away; trying again", error=str(error))
                 else:
                     log.exception("dispatcher step failed; trying again")
-                self._stopping.wait(1.0)
+                self._stopping.wait(LOOK_SECONDS)
 
     def _step(self) -> None:
         self._settle_finished()
         if self._in_flight and time.monotonic() - self._renewed > RENEW_SECONDS:
-            self._ledger.renew(self.owner, time.time() + LEASE_SECONDS)
+            self._ledger.renew(self.owner, LEASE_SECONDS)
             self._renewed = time.monotonic()
         self._fill()
 
     def _settle_finished(self) -> None:
-        """Wait up to a second for a task to finish or a call to `wake`; settle what has."""
+        """Wait a while for a task to finish or a call to `wake`; settle what has."""
         if self._kept and time.monotonic() > self._again:
             for kept in self._kept:
                 self._outcomes.put(kept)
             self._kept.clear()
+        no_cluster = self._known and not self._in_flight
         try:
-            finished = self._outcomes.get(timeout=1.0)
+            finished = self._outcomes.get(timeout=SOON_SECONDS if no_cluster else LOOK_SECONDS)
             while True:
                 if finished is not None:
                     self._settle_or_keep(*finished)
@@ -210,6 +249,7 @@ class Dispatcher:
     def _fill(self) -> None:
         """Submit tasks until the window is full or no sweep wants more."""
         active = self._ledger.active()
+        self._looked_at &= active.keys()
         self._end_unwanted(active)
         self._make_room(active)
         self._turn = deque([s for s in self._turn if s in active])
@@ -229,7 +269,7 @@ class Dispatcher:
         """Ask tasks to end whose sweep was cancelled, by whichever service."""
         unwanted = self._in_flight.keys() - set(active)
         for sweep_id in unwanted - self._told:
-            self._executor.cancel(self.store(sweep_id).location)
+            self._executor.cancel(self._store(sweep_id).location)
         self._told = unwanted
 
     def _make_room(self, active: Collection[str]) -> None:
@@ -237,7 +277,7 @@ class Dispatcher:
         known, self._known = self._known, frozenset(active)
         if self._known - known:
             for sweep_id in self._known.intersection(self._in_flight):
-                self._executor.shorten(self.store(sweep_id).location)
+                self._executor.shorten(self._store(sweep_id).location)
 
     def _has_room(self, sweep_id: str) -> bool:
         """Whether blocks of a sweep can be stored; after a pause one task must show it first."""
@@ -258,7 +298,7 @@ class Dispatcher:
         if not self._has_room(sweep_id):
             return False
         try:
-            plan = self.store(sweep_id).plan
+            plan = self._store(sweep_id).plan
             for part in plan.parts:
                 model_of(part)  # ValueError if this installation has another version
         except (ValueError, KeyError, FileNotFoundError) as error:
@@ -272,12 +312,12 @@ class Dispatcher:
         number = self._blocks_per_task(plan, share=1 / len(self._known))
         # A name for each lease: a task that ends late must not settle the next lease of its blocks.
         owner = f"{self.owner}:{next(self._leases)}"
-        lease = self._ledger.lease(sweep_id, owner, number, time.time() + LEASE_SECONDS)
+        lease = self._ledger.lease(sweep_id, owner, number, LEASE_SECONDS)
         if lease is None:
             return False
         self._in_flight[sweep_id] += 1
         try:
-            root = self.store(sweep_id).location
+            root = self._store(sweep_id).location
             careful = lease.attempt > ATTEMPTS
             task = Task(root, plan.digest, lease.model, lease.blocks, careful)
             self._executor.submit(task, lambda _, outcome: self._outcomes.put((lease, outcome)))
@@ -325,7 +365,7 @@ class Dispatcher:
             tried = 0 if blameless else self._ledger.attempts(lease.sweep_id, lease.model, block)
             if tried >= most:
                 receipt = self._failed_receipt(lease, block, error)
-                plan = self.store(lease.sweep_id).plan
+                plan = self._store(lease.sweep_id).plan
                 self._ledger.give_up(plan, lease.owner, receipt, what)
             else:
                 self._ledger.release(
@@ -334,7 +374,7 @@ class Dispatcher:
 
     def _failed_receipt(self, lease: Lease, block: int, error: BaseException) -> Receipt:
         try:
-            return store_failed_block(self.store(lease.sweep_id), lease.model, block, error)
+            return store_failed_block(self._store(lease.sweep_id), lease.model, block, error)
         except Exception as also:  # not even that could be stored: the ledger keeps the reasons
             failures = (failure_of(error), failure_of(also))
             return Receipt(lease.model, block, "", {}, 0.0, failures)

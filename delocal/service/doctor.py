@@ -18,6 +18,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from delocal.service.errors import DelocalError, NotFound
+from delocal.service.leases import is_held
 from delocal.service.ledger import Ledger, SweepRecord
 from delocal.service.provenance import provenance
 from delocal.service.rebuild import (
@@ -290,7 +291,7 @@ class _Examination:
 
     def _block(self, plan: Plan, part: Part, block: int) -> None:
         row = self.rows.get((part.name, block))
-        if row is not None and row.state == BlockState.LEASED and row.lease_until > time.time():
+        if row is not None and row.held:
             return  # somebody is writing it
         signed = self.store.signed(part.name, block)
         found = list(self._wrong_with(part, block, row, signed))
@@ -455,10 +456,9 @@ def _records(ledger: Ledger) -> Iterator[SweepRecord]:
 
 
 def _rows(ledger: Ledger, sweep_id: str) -> dict[Place, Any]:
-    query = sa.select(
-        blocks.c.model, blocks.c.block, blocks.c.state, blocks.c.checksum, blocks.c.lease_until
-    ).where(blocks.c.sweep_id == sweep_id)
+    columns = (blocks.c.model, blocks.c.block, blocks.c.state, blocks.c.checksum)
     with ledger.engine.connect() as db:
+        query = sa.select(*columns, is_held(db).label("held")).where(blocks.c.sweep_id == sweep_id)
         return {(row.model, row.block): row for row in db.execute(query)}
 
 

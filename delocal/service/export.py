@@ -24,7 +24,7 @@ import xarray as xr
 from delocal.physics.model import Status
 from delocal.service.errors import NotFound, NotReady, SelectionError
 from delocal.service.rows import Box, Table
-from delocal.workers.store import DATA, SweepStore
+from delocal.workers.store import SweepStore
 from delocal.workers.zarr_format import chunk_names
 
 Read = Callable[[str], bytes | None]
@@ -100,7 +100,10 @@ def copy_store(read: Read, path: str | Path, progress: Progress | None = None) -
 def export_store(
     store: SweepStore, path: str | Path, progress: Progress | None = None
 ) -> list[Path]:
-    """Write the sweep of a store to one file; see `export`. NotReady if it is unfinished."""
+    """Write the sweep of a store to one file; see `export`.
+
+    NotReady if it is unfinished; LostChunk if something of it was stored and is missing.
+    """
     missing = sum(
         int((store.open_model(part.name)["status"] == Status.NOT_COMPUTED).sum())
         for part in store.plan.parts
@@ -108,7 +111,12 @@ def export_store(
     )
     if missing:
         raise NotReady(f"{missing:,} cells of {store.location} are not computed yet; go on with it")
-    return export(store.open(), lambda name: store.storage.read(f"{DATA}/{name}"), path, progress)
+
+    def read(name: str) -> bytes | None:
+        found = store.piece(name)
+        return None if found is None else found.content
+
+    return export(store.open(), read, path, progress)
 
 
 def boxes(ds: xr.Dataset) -> list[Box]:

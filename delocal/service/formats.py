@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import closing
 from enum import StrEnum
+from itertools import chain
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -128,13 +129,15 @@ def as_csv(page: Page) -> Iterator[bytes]:
     def pieces() -> Iterator[bytes]:
         header = io.StringIO()
         csv.writer(header, lineterminator="\n").writerow(schema.names)
-        yield header.getvalue().encode()
+        ahead = header.getvalue().encode()
         for batch in page.batches():
             written = io.BytesIO()
             write_csv(pyarrow.table(batch, schema=schema), written, options)
-            yield written.getvalue()
+            yield ahead + written.getvalue()
+            ahead = b""
+        yield ahead
 
-    return pieces()
+    return _begun(pieces())
 
 
 def as_arrow(page: Page) -> Iterator[bytes]:
@@ -155,7 +158,12 @@ def as_arrow(page: Page) -> Iterator[bytes]:
                 written.truncate()
         yield written.getvalue()
 
-    return pieces()
+    return _begun(pieces())
+
+
+def _begun(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Return the same pieces, the first of them made: what is wrong with it can be answered."""
+    return chain([next(pieces)], pieces)
 
 
 def as_netcdf(ds: xr.Dataset) -> Iterator[bytes]:

@@ -18,10 +18,13 @@ from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import Connection
 
 from delocal.physics.model import Status
-from delocal.service.database import engine_of, migrate, no_room
+from delocal.service.database import engine_of, in_batches, migrate, no_room
+from delocal.service.leases import free_blocks, held_by, now
+from delocal.service.moves import FREE, move_blocks, move_sweep, settled_values, these
+from delocal.service.retries import queue_again, stored, to_retry
 from delocal.service.search import Search, enter_labels, models_of, words_of
 from delocal.service.stages import initial_state, skip_rest, wake_summaries, want_more
-from delocal.service.states import MOVES, SETTLED, BlockState, Priority, SweepState
+from delocal.service.states import SETTLED, BlockState, Priority, SweepState
 from delocal.service.tables import blocks, costs, events, failures, labels, sweeps
 from delocal.workers.plan import Part, Plan
 from delocal.workers.store import Receipt
@@ -112,7 +115,7 @@ class Ledger:
         request: Mapping[str, Any],
         priority: Priority = Priority.NORMAL,
         owner: str | None = None,
-        until: float | None = None,
+        lease_seconds: float = 0.0,
         submitted_by: str | None = None,
         expected_seconds: float | None = None,
     ) -> bool:
@@ -121,7 +124,6 @@ class Ledger:
         With an `owner` the blocks are leased from the start, for a sweep run in place;
         `submitted_by` is the key whose sweep it is.
         """
-        row = {"sweep_id": plan.sweep_id, "attempt": 0, "owner": owner, "lease_until": until}
         sweep = {
             "id": plan.sweep_id,
             "name": name,
@@ -140,11 +142,13 @@ class Ledger:
             "words": words_of(name, tags, models_of(plan)),
         }
         with self._write() as db:
-            if not self._insert_new(db, sweep):
+            if not _insert_new(db, sweep):
                 return False
             enter_labels(db, plan, tags)
+            until = now(db) + lease_seconds if owner else None
+            row = {"sweep_id": plan.sweep_id, "attempt": 0, "owner": owner, "lease_until": until}
             for part in plan.parts:
-                for some in _batches(part.blocks, 10_000):
+                for some in in_batches(part.blocks, 10_000):
                     db.execute(
                         blocks.insert(),
                         [
@@ -159,12 +163,6 @@ class Ledger:
                     )
             _add_event(db, plan.sweep_id, "queued", {"cells": plan.cells})
         return True
-
-    def _insert_new(self, db: Connection, sweep: Mapping[str, Any]) -> bool:
-        """Insert a sweep unless there is one of its id, whoever else is at it."""
-        dialect = postgresql if self.engine.dialect.name == "postgresql" else sqlite
-        insert = dialect.insert(sweeps).values(**sweep).on_conflict_do_nothing()
-        return db.scalar(insert.returning(sweeps.c.number)) is not None
 
     def sweep(self, sweep_id: str) -> SweepRecord | None:
         """Return one sweep, or None."""
@@ -212,50 +210,41 @@ class Ledger:
         with self._read() as db:
             return {row.id: Priority(row.priority) for row in db.execute(query)}
 
-    def lease(self, sweep_id: str, owner: str, limit: int, until: float) -> Lease | None:
-        """Take up to `limit` blocks that are queued or whose lease ran out, all of one model.
+    def lease(self, sweep_id: str, owner: str, limit: int, seconds: float) -> Lease | None:
+        """Take for so many seconds up to `limit` blocks that are free, all of one model.
 
-        A block that was tried before comes alone, so that it cannot harm others again.
+        Free is what is queued or whose lease ran out. A block that was tried before comes alone,
+        so that it cannot harm others again.
         """
-        order = (blocks.c.attempt, blocks.c.model, blocks.c.block)
-        query = (
-            sa.select(*order, blocks.c.state)
-            .where(blocks.c.sweep_id == sweep_id)
-            .order_by(*order)
-            .limit(limit)
-            .with_for_update(skip_locked=True)  # SQLite has one writer at a time
-        )
-        queued = query.where(blocks.c.state == BlockState.QUEUED)
-        expired = query.where(
-            blocks.c.state == BlockState.LEASED, blocks.c.lease_until < time.time()
-        )
-        with self._write() as db:  # two queries, each in the order of an index
-            found = [*db.execute(queued), *db.execute(expired)]
-            rows = sorted(found, key=lambda row: row[:3])[:limit]
+        with self._write_sweep(sweep_id) as db:
+            rows = free_blocks(db, sweep_id, limit)
             if not rows:
                 return None
             model, attempt = rows[0].model, rows[0].attempt
             taken = [row.block for row in rows if (row.model, row.attempt) == (model, attempt)]
             taken = taken[:1] if attempt > 0 else taken
-            db.execute(
-                blocks.update()
-                .where(*_these(sweep_id, model, taken))
-                .values(
-                    state=BlockState.LEASED,
-                    owner=owner,
-                    lease_until=until,
-                    attempt=blocks.c.attempt + 1,
-                )
+            move_blocks(
+                db,
+                BlockState.LEASED,
+                *these(sweep_id, model, taken),
+                owner=owner,
+                lease_until=now(db) + seconds,
+                attempt=blocks.c.attempt + 1,
             )
-            self._move(db, sweep_id, SweepState.RUNNING, SweepState.QUEUED)
+            _move(db, sweep_id, SweepState.RUNNING)
         lost = {r.block for r in rows if r.state == BlockState.LEASED and r.model == model}
         self.lease_expiries += len(lost.intersection(taken))
         return Lease(sweep_id, model, tuple(taken), owner, attempt + 1)
 
-    def renew(self, owner: str, until: float) -> None:
-        """Prolong every lease of `owner`, and of those whose names begin with it and a colon."""
+    def renew(self, owner: str, seconds: float) -> None:
+        """Let every lease of `owner` run so long from now, and of those named after it.
+
+        Their names begin with its own and a colon.
+        """
         with self._write() as db:
-            db.execute(blocks.update().where(*_held_by(owner)).values(lease_until=until))
+            until = now(db) + seconds
+            for held in held_by(db, owner).values():
+                db.execute(blocks.update().where(*held).values(lease_until=until))
 
     def record(self, plan: Plan, owner: str, name: str, receipts: Iterable[Receipt]) -> None:
         """Turn the leased blocks of `receipts` done; a block whose lease was lost is ignored.
@@ -265,7 +254,7 @@ class Ledger:
         """
         part = plan.part(name)
         with self._write_sweep(plan.sweep_id) as db:
-            self._move(db, plan.sweep_id, SweepState.RUNNING, SweepState.QUEUED)
+            _move(db, plan.sweep_id, SweepState.RUNNING)
             won = [r for r in receipts if _settle(db, plan.sweep_id, owner, r, BlockState.DONE)]
             _add_failures(db, plan.sweep_id, won)
             _add_cost(db, part, won)
@@ -282,10 +271,11 @@ class Ledger:
 
     def fail(self, sweep_id: str, error: str) -> None:
         """End a sweep that cannot be run at all; its event says why."""
-        with self._write() as db:
-            self._move(db, sweep_id, SweepState.RUNNING)
+        with self._write_sweep(sweep_id) as db:
+            _move(db, sweep_id, SweepState.RUNNING)
             _add_event(db, sweep_id, "cannot_run", {"error": error})
-            self._move(db, sweep_id, SweepState.FAILED)
+            _move(db, sweep_id, SweepState.FAILED, SweepState.RUNNING)
+            _drop_unwanted(db, sweep_id)
 
     def cancel(self, sweep_id: str) -> bool:
         """End a sweep that is queued or running: False if it is neither.
@@ -293,7 +283,7 @@ class Ledger:
         What was not begun is cancelled; what is leased ends when whoever holds it says so.
         """
         with self._write_sweep(sweep_id) as db:
-            moved = self._move(db, sweep_id, SweepState.CANCELLED)
+            moved = _move(db, sweep_id, SweepState.CANCELLED, SweepState.QUEUED, SweepState.RUNNING)
             _drop_unwanted(db, sweep_id)
         return moved
 
@@ -304,18 +294,21 @@ class Ledger:
         a dispatcher that is faster finds them and takes the blocks for done.
         """
         with self._read() as db:
-            return _stored(db, plan, _retried(db, plan))
+            return stored(db, plan, to_retry(db, plan))
 
     def retry(self, plan: Plan) -> bool:
-        """Queue again what failed or was cancelled, and the sweep: False if there is nothing."""
+        """Queue again what failed or was cancelled, and the sweep.
+
+        False if there is nothing, or if it has not ended.
+        """
         with self._write_sweep(plan.sweep_id) as db:
-            again = _retried(db, plan)
-            if again:
-                self._move(db, plan.sweep_id, SweepState.QUEUED)
-                _queue_again(db, plan, again)
+            again = to_retry(db, plan)
+            moved = bool(again) and _move(db, plan.sweep_id, SweepState.QUEUED)
+            if moved:
+                queue_again(db, plan, again)
                 here = sweeps.c.id == plan.sweep_id
                 db.execute(sweeps.update().where(here).values(**totals(db, plan)))
-        return bool(again)
+        return moved
 
     def note(self, sweep_id: str, kind: str, data: Mapping[str, Any]) -> None:
         """Add an event to the story of a sweep."""
@@ -327,45 +320,32 @@ class Ledger:
 
         Those that are stored meanwhile are not repeated.
         """
+        untried = sa.case((blocks.c.attempt > 0, blocks.c.attempt - 1), else_=0)
         with self._write() as db:
-            db.execute(
-                blocks.update()
-                .where(*_held_by(owner))
-                .values(
-                    state=BlockState.QUEUED,
-                    owner=None,
-                    lease_until=None,
-                    attempt=sa.case((blocks.c.attempt > 0, blocks.c.attempt - 1), else_=0),
-                )
-            )
-            _drop_unwanted(db)
+            for (sweep_id, _), held in held_by(db, owner).items():
+                _give_back(db, *held, attempt=untried)
+                _drop_unwanted(db, sweep_id)
 
     def release(
         self, sweep_id: str, owner: str, model: str, block: int, *, counts: bool = True
     ) -> None:
         """Give a leased block back, to be tried again; the attempt `counts` if it was at fault."""
-        with self._write() as db:
-            db.execute(
-                blocks.update()
-                .where(
-                    *_these(sweep_id, model, [block]),
-                    blocks.c.owner == owner,
-                    blocks.c.state == BlockState.LEASED,
-                )
-                .values(
-                    state=BlockState.QUEUED,
-                    owner=None,
-                    lease_until=None,
-                    attempt=blocks.c.attempt - (0 if counts else 1),
-                )
-            )
+        with self._write_sweep(sweep_id) as db:
+            leased = (*these(sweep_id, model, [block]), blocks.c.owner == owner)
+            _give_back(db, *leased, attempt=blocks.c.attempt - (0 if counts else 1))
             _drop_unwanted(db, sweep_id)
 
     def attempts(self, sweep_id: str, model: str, block: int) -> int:
         """Return how often a block was leased."""
-        query = sa.select(blocks.c.attempt).where(*_these(sweep_id, model, [block]))
+        query = sa.select(blocks.c.attempt).where(*these(sweep_id, model, [block]))
         with self._read() as db:
             return db.scalar(query) or 0
+
+    def is_done(self, sweep_id: str, model: str, block: int) -> bool:
+        """Whether a block is done, and so stored."""
+        query = sa.select(blocks.c.state).where(*these(sweep_id, model, [block]))
+        with self._read() as db:
+            return db.scalar(query) == BlockState.DONE
 
     def checksums(self, sweep_id: str) -> dict[tuple[str, int], str]:
         """Return the checksum of every block that is done."""
@@ -405,9 +385,12 @@ class Ledger:
             cost = db.scalar(query)
         return None if cost is None else float(cost)
 
-    def writing(self) -> AbstractContextManager[Connection]:
-        """Return a transaction for what keeps the ledger: trash, pauses, repairs."""
-        return self._write()
+    def writing(self, sweep_id: str | None = None) -> AbstractContextManager[Connection]:
+        """Return a transaction for what keeps the ledger: trash, pauses, repairs.
+
+        Who writes blocks names their sweep, which is locked.
+        """
+        return self._write() if sweep_id is None else self._write_sweep(sweep_id)
 
     def _go_on(self, db: Connection, plan: Plan, part: Part, settled: list[Receipt]) -> None:
         """Take the next stage of a Monte Carlo cell, count what is done, and end the sweep."""
@@ -452,20 +435,8 @@ class Ledger:
                 .select_from(blocks)
                 .where(blocks.c.sweep_id == sweep_id, blocks.c.state == BlockState.FAILED)
             )
-            self._move(db, sweep_id, SweepState.FAILED if lost else SweepState.DONE)
-
-    def _move(self, db: Connection, sweep_id: str, to: SweepState, *only: SweepState) -> bool:
-        """Move a sweep to a state, if that is a move (from `only` these); its event says so."""
-        live = (state for state in MOVES if state != SweepState.DELETED)  # only the trash restores
-        sources = only or [state for state in live if to in MOVES[state]]
-        moved = db.execute(
-            sweeps.update()
-            .where(sweeps.c.id == sweep_id, sweeps.c.state.in_(sources))
-            .values(state=to, finished=time.time() if to.ended else None)
-        )
-        if moved.rowcount:
-            _add_event(db, sweep_id, str(to), {})
-        return bool(moved.rowcount)
+            ended = SweepState.FAILED if lost else SweepState.DONE
+            _move(db, sweep_id, ended, SweepState.RUNNING)
 
     @contextmanager
     def _write(self) -> Iterator[Connection]:
@@ -480,7 +451,10 @@ class Ledger:
 
     @contextmanager
     def _write_sweep(self, sweep_id: str) -> Iterator[Connection]:
-        """Write with the row of a sweep locked: who counts its blocks must be alone."""
+        """Write with the row of a sweep locked: who counts its blocks must be alone.
+
+        Locked before any of its blocks: two who lock in another order wait for each other.
+        """
         with self._write() as db:
             db.execute(sa.select(sweeps.c.number).where(sweeps.c.id == sweep_id).with_for_update())
             yield db
@@ -489,6 +463,12 @@ class Ledger:
     def _read(self) -> Iterator[Connection]:
         with self.engine.connect() as connection:
             yield connection.execution_options(isolation_level="AUTOCOMMIT")
+
+
+def _insert_new(db: Connection, sweep: Mapping[str, Any]) -> bool:
+    """Insert a sweep unless there is one of its id, whoever else is at it."""
+    insert = _insert(db, sweeps).values(**sweep).on_conflict_do_nothing()
+    return db.scalar(insert.returning(sweeps.c.number)) is not None
 
 
 def totals(db: Connection, plan: Plan) -> dict[str, Any]:
@@ -511,122 +491,37 @@ def _record(row: Mapping[str, Any]) -> SweepRecord:
     return SweepRecord(**{**known, **kinds})
 
 
-def _these(sweep_id: str, model: str, taken: Sequence[int]) -> list[sa.ColumnElement[bool]]:
-    return [
-        blocks.c.sweep_id == sweep_id,
-        blocks.c.model == model,
-        blocks.c.block.in_(taken),
-    ]
-
-
-def _held_by(owner: str) -> list[sa.ColumnElement[bool]]:
-    own = (blocks.c.owner == owner) | blocks.c.owner.startswith(f"{owner}:", autoescape=True)
-    return [blocks.c.owner.is_not(None), own, blocks.c.state == BlockState.LEASED]
+def _move(db: Connection, sweep_id: str, to: SweepState, *only: SweepState) -> bool:
+    """Move a sweep to a state, if that is a move (from `only` these); its event says so."""
+    finished = time.time() if to.ended else None
+    moved = move_sweep(db, sweep_id, to, only=only, finished=finished)
+    if moved:
+        _add_event(db, sweep_id, str(to), {})
+    return moved
 
 
 def _settle(db: Connection, sweep_id: str, owner: str, receipt: Receipt, to: BlockState) -> bool:
     """Compare and set: only who holds the lease can settle a block, and only once."""
-    settled = db.execute(
-        blocks.update()
-        .where(
-            *_these(sweep_id, receipt.model, [receipt.block]),
-            blocks.c.state == BlockState.LEASED,
-            blocks.c.owner == owner,
-        )
-        .values(
-            state=to,
-            owner=None,
-            lease_until=None,
-            checksum=receipt.checksum,
-            seconds=receipt.seconds,
-            counts=dict(receipt.counts),
-        )
-    )
-    return settled.rowcount == 1
+    leased = (*these(sweep_id, receipt.model, [receipt.block]), blocks.c.owner == owner)
+    return move_blocks(db, to, *leased, **settled_values(receipt)) == 1
 
 
-def _drop_unwanted(db: Connection, *sweep_ids: str) -> None:
-    """Cancel every block that waits for a sweep that is cancelled."""
-    cancelled = sa.select(sweeps.c.id).where(sweeps.c.state == SweepState.CANCELLED)
-    if sweep_ids:
-        cancelled = cancelled.where(sweeps.c.id.in_(sweep_ids))
-    db.execute(
-        blocks.update()
-        .where(
-            blocks.c.sweep_id.in_(cancelled),
-            blocks.c.state.in_([BlockState.QUEUED, BlockState.WAITING]),
-        )
-        .values(state=BlockState.CANCELLED)
-    )
+def _give_back(db: Connection, *leased: sa.ColumnElement[bool], **attempt: Any) -> None:
+    """Queue leased blocks."""
+    move_blocks(db, BlockState.QUEUED, *leased, only=[BlockState.LEASED], **FREE, **attempt)
 
 
-def _retried(db: Connection, plan: Plan) -> dict[str, set[int]]:
-    """Return the blocks to be tried again, by part: those lost, and those with failed cells.
-
-    In a sweep that has ended, a lease is of a task that was asked to end and has not yet.
-    """
-    lost = sa.select(blocks.c.model, blocks.c.block).where(
-        blocks.c.sweep_id == plan.sweep_id,
-        blocks.c.state.in_([BlockState.FAILED, BlockState.CANCELLED, BlockState.LEASED]),
-    )
-    raised = sa.select(failures.c.model, failures.c.block).where(
-        failures.c.sweep_id == plan.sweep_id
-    )
-    again: dict[str, set[int]] = {}
-    for row in db.execute(sa.union(lost, raised)):
-        again.setdefault(row.model, set()).add(row.block)
-    for part in plan.parts:  # a summary follows its replicas
-        if part.role == "replicas" and part.name in again:
-            cells = {block // part.batches for block in again[part.name]}
-            again.setdefault(part.model, set()).update(cells)
-    return again
-
-
-def _stored(db: Connection, plan: Plan, again: Mapping[str, set[int]]) -> list[tuple[str, int]]:
-    """Return those of the blocks whose data are stored."""
-    settled = blocks.c.state.in_([BlockState.DONE, BlockState.FAILED])
-    return [
-        (name, block)
-        for name, numbers in again.items()
-        for some in _batches(sorted(numbers), 500)
-        for block in db.scalars(
-            sa.select(blocks.c.block).where(*_these(plan.sweep_id, name, some), settled)
-        )
-    ]
-
-
-def _queue_again(db: Connection, plan: Plan, again: Mapping[str, set[int]]) -> None:
-    """Put blocks back to where they began."""
-    for name, numbers in again.items():
-        part = plan.part(name)
-        for some in _batches(sorted(numbers), 500):
-            db.execute(
-                failures.delete().where(
-                    failures.c.sweep_id == plan.sweep_id,
-                    failures.c.model == name,
-                    failures.c.block.in_(some),
-                )
-            )
-            for state in (BlockState.QUEUED, BlockState.WAITING):
-                entered = [b for b in some if initial_state(part, b) == state]
-                db.execute(
-                    blocks.update()
-                    .where(*_these(plan.sweep_id, name, entered))
-                    .values(state=state, attempt=0, owner=None, lease_until=None, counts=None)
-                )
-    for part in plan.parts:
-        if part.role == "replicas" and part.model in again:
-            first = (cells * part.batches for cells in again[part.model])
-            wake_summaries(db, plan, part, first)
+def _drop_unwanted(db: Connection, sweep_id: str) -> None:
+    """Cancel every block that waits for a sweep, if that has ended without it."""
+    without = (SweepState.CANCELLED, SweepState.FAILED, SweepState.DELETED)
+    ended = sa.select(sweeps.c.id).where(sweeps.c.id == sweep_id, sweeps.c.state.in_(without))
+    move_blocks(db, BlockState.CANCELLED, blocks.c.sweep_id.in_(ended))
 
 
 def _wait_again(db: Connection, sweep_id: str, receipt: Receipt) -> None:
     """Let a summary wait for the replicas that it asked for."""
-    db.execute(
-        blocks.update()
-        .where(*_these(sweep_id, receipt.model, [receipt.block]))
-        .values(state=BlockState.WAITING, attempt=0)
-    )
+    summary = these(sweep_id, receipt.model, [receipt.block])
+    move_blocks(db, BlockState.WAITING, *summary, only=[BlockState.DONE], attempt=0)
 
 
 def _add_event(db: Connection, sweep_id: str, kind: str, data: Mapping[str, Any]) -> None:
@@ -654,23 +549,14 @@ def _add_cost(db: Connection, part: Part, receipts: Sequence[Receipt]) -> None:
         return
     cells = sum(part.blocks.size(receipt.block) for receipt in receipts)
     seconds = sum(receipt.seconds for receipt in receipts)
-    known = (costs.c.model == part.model) & (costs.c.version == part.version)
-    updated = db.execute(
-        costs.update()
-        .where(known)
-        .values(cells=costs.c.cells + cells, seconds=costs.c.seconds + seconds)
+    insert = _insert(db, costs).values(
+        model=part.model, version=part.version, cells=cells, seconds=seconds
     )
-    if not updated.rowcount:
-        values = {"cells": cells, "seconds": seconds}
-        db.execute(costs.insert().values(model=part.model, version=part.version, **values))
+    added = {name: costs.c[name] + insert.excluded[name] for name in ("cells", "seconds")}
+    db.execute(insert.on_conflict_do_update(index_elements=costs.primary_key.columns, set_=added))
 
 
-def _batches(numbers: Iterable[int], size: int) -> Iterator[list[int]]:
-    batch: list[int] = []
-    for number in numbers:
-        batch.append(number)
-        if len(batch) == size:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _insert(db: Connection, table: sa.Table) -> Any:
+    """Return an insert that may say what to do with a row that is there, whoever was faster."""
+    dialect = postgresql if db.dialect.name == "postgresql" else sqlite
+    return dialect.insert(table)

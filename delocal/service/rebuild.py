@@ -11,8 +11,9 @@ import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
 from delocal.service.ledger import Ledger, totals
+from delocal.service.moves import FREE, move_blocks, move_sweep, settled_values, these
 from delocal.service.search import enter_labels, models_of, words_of
-from delocal.service.states import SETTLED, BlockState, SweepState
+from delocal.service.states import BLOCK_REPAIRS, REPAIRS, SETTLED, BlockState, SweepState
 from delocal.service.tables import blocks, events, failures, sweeps
 from delocal.workers.plan import Part, Plan
 from delocal.workers.store import Receipt
@@ -20,6 +21,7 @@ from delocal.workers.store import Receipt
 Place = tuple[str, int]
 Receipts = Mapping[Place, Receipt]
 AT_ONCE = 1000  # rows of one statement
+UNSETTLED = {**FREE, "checksum": None, "seconds": None, "counts": None}
 
 
 def enter_anew(
@@ -73,10 +75,10 @@ def enter_anew(
 
 def enter_receipts(ledger: Ledger, plan: Plan, receipts: Receipts) -> None:
     """Turn blocks of a sweep that has ended done, as their receipts say."""
-    with ledger.writing() as db:
+    with ledger.writing(plan.sweep_id) as db:
         for (name, block), receipt in receipts.items():
-            row = _row(plan, (name, block), _settled(receipt), receipt)
-            db.execute(blocks.update().where(*_this(plan, name, block)).values(**row))
+            here, values = these(plan.sweep_id, name, [block]), settled_values(receipt)
+            move_blocks(db, _settled(receipt), *here, moves=BLOCK_REPAIRS, attempt=0, **values)
             db.execute(failures.delete().where(*_this(plan, name, block, failures)))
         _enter_failures(db, plan, receipts)
         _recount(db, plan)
@@ -127,15 +129,14 @@ def enter_lost(ledger: Ledger, plan: Plan, receipts: Receipts, lost: Collection[
             db.execute(blocks.insert(), rows[start : start + AT_ONCE])
         _enter_failures(db, plan, {place: r for place, r in receipts.items() if place in lost})
         if wanted and any(row["state"] not in SETTLED for row in rows):
-            again = sa.and_(here, sweeps.c.state.in_([SweepState.DONE, SweepState.FAILED]))
-            values = {"state": SweepState.QUEUED, "finished": None}
-            db.execute(sweeps.update().where(again).values(**values))
+            ended = (SweepState.DONE, SweepState.FAILED)
+            move_sweep(db, plan.sweep_id, SweepState.QUEUED, only=ended, finished=None)
         _tell(db, plan.sweep_id, "rebuilt", {"blocks": len(rows)})
 
 
 def remove_stray(ledger: Ledger, plan: Plan, stray: Iterable[Place]) -> None:
     """Remove blocks, and what failed in them, that the plan of a sweep does not have."""
-    with ledger.writing() as db:
+    with ledger.writing(plan.sweep_id) as db:
         for name, block in stray:
             for table in (failures, blocks):
                 db.execute(table.delete().where(*_this(plan, name, block, table)))
@@ -202,11 +203,7 @@ def _row(
         "block": place[1],
         "state": state,
         "attempt": 0,
-        "owner": None,
-        "lease_until": None,
-        "checksum": receipt.checksum if receipt else None,
-        "seconds": receipt.seconds if receipt else None,
-        "counts": dict(receipt.counts) if receipt else None,
+        **(settled_values(receipt) if receipt else UNSETTLED),
     }
 
 
@@ -237,9 +234,8 @@ def _conclude(db: Connection, plan: Plan) -> None:
     if not found <= set(SETTLED):
         return
     state = SweepState.FAILED if BlockState.FAILED in found else SweepState.DONE
-    ends = sa.and_(sweeps.c.id == plan.sweep_id, sweeps.c.state != SweepState.DELETED)
     finished = sa.func.coalesce(sweeps.c.finished, time.time())
-    db.execute(sweeps.update().where(ends).values(state=state, finished=finished))
+    move_sweep(db, plan.sweep_id, state, moves=REPAIRS, finished=finished)
 
 
 def _recount(db: Connection, plan: Plan) -> None:

@@ -14,7 +14,7 @@ import numpy as np
 import xarray as xr
 from numpy.typing import NDArray
 
-from delocal.service.errors import Damaged, NotFound, SelectionError, TooLarge, did_you_mean
+from delocal.service.errors import NotFound, SelectionError, TooLarge, did_you_mean
 from delocal.workers.storage import Piece
 from delocal.workers.store import DATA, SweepStore
 
@@ -124,7 +124,7 @@ class OpenDatasets:
         with self._lock:
             kept = self._kept.get(store.location)
             if kept is None or kept.version != version:
-                kept = _Generation(SweepStore(store.location), version)
+                kept = _Generation(SweepStore(store.location, store.recorded), version)
                 self._kept[store.location] = kept
             self._kept.move_to_end(store.location)
             if len(self._kept) > OPEN_SWEEPS:
@@ -228,21 +228,11 @@ def refuse_too_many(ds: xr.Dataset, most: int) -> None:
 def zarr_file(
     store: SweepStore, name: str, span: tuple[int, int | None] = (0, None)
 ) -> Piece | None:
-    """Return a file of the Zarr hierarchy, or the bytes of it in a `span` (see `read_piece`).
+    """Return a file of the Zarr hierarchy, or the bytes of it in a `span`, as `store.piece` does.
 
-    None if there is no such file, or it is a chunk that is not computed yet. Damaged if it is one
-    that was computed: a reader would take it for missing values.
+    None too for a name that leads out of the hierarchy.
     """
-    if not _is_inside(name):
-        return None
-    file = f"{DATA}/{name}"
-    found = store.storage.read_piece(file, *span)
-    if found is None and store.promises(name):
-        found = store.storage.read_piece(file, *span)  # it may just have been written
-        if found is None:
-            advice = "`delocal doctor --repair` computes it again"
-            raise Damaged(f"{name} of {store.location} was stored, and is missing: {advice}")
-    return found
+    return store.piece(name, *span) if _is_inside(name) else None
 
 
 def zarr_version(store: SweepStore, name: str) -> str | None:

@@ -24,6 +24,8 @@ from delocal.service.sharing import Sharing
 from delocal.service.sweeps import Sweeps
 from delocal.workers.local import Executor, LocalExecutor
 
+TRASH_SECONDS = 10.0  # for a sweep that is being purged, when the service stops
+
 
 class ClusterSettings(BaseModel):
     """Where blocks are computed: the one setting that moves a sweep to a cluster."""
@@ -159,7 +161,7 @@ class Service:
         """Stop; unfinished sweeps go on when a service starts on the same data."""
         self.stopping.set()
         self._closed.set()
-        self._purging.join(timeout=10)
+        self._purging.join(TRASH_SECONDS)
         self.dispatcher.stop()
         self.executor.close()
         self.ledger.close()

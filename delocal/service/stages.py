@@ -7,6 +7,7 @@ from collections.abc import Iterable
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from delocal.service.moves import move_blocks, these
 from delocal.service.states import BlockState
 from delocal.service.tables import blocks
 from delocal.workers.plan import Part, Plan
@@ -29,16 +30,7 @@ def wake_summaries(db: Connection, plan: Plan, replicas: Part, batches: Iterable
             blocks.c.state.in_([BlockState.QUEUED, BlockState.LEASED]),
         )
         if not db.scalar(at_work):
-            _set(
-                db,
-                [
-                    blocks.c.sweep_id == plan.sweep_id,
-                    blocks.c.model == summary.name,
-                    blocks.c.block == cells,
-                ],
-                BlockState.WAITING,
-                BlockState.QUEUED,
-            )
+            _queue(db, *these(plan.sweep_id, summary.name, [cells]))
 
 
 def want_more(db: Connection, plan: Plan, replicas: Part, cells: int) -> bool:
@@ -50,15 +42,13 @@ def want_more(db: Connection, plan: Plan, replicas: Part, cells: int) -> bool:
     )
     left = list(db.scalars(waiting))
     more = left[: replicas.batches - len(left)]
-    these = [*_batches_of(plan, replicas, cells), blocks.c.block.in_(more)]
-    _set(db, these, BlockState.WAITING, BlockState.QUEUED)
+    _queue(db, *these(plan.sweep_id, replicas.name, more))
     return bool(more)
 
 
 def skip_rest(db: Connection, plan: Plan, replicas: Part, cells: int) -> int:
     """Skip the replicas that nobody wants any more, and return the number of blocks."""
-    these = _batches_of(plan, replicas, cells)
-    return _set(db, these, BlockState.WAITING, BlockState.SKIPPED)
+    return move_blocks(db, BlockState.SKIPPED, *_batches_of(plan, replicas, cells))
 
 
 def _batches_of(plan: Plan, replicas: Part, cells: int) -> list[sa.ColumnElement[bool]]:
@@ -70,13 +60,5 @@ def _batches_of(plan: Plan, replicas: Part, cells: int) -> list[sa.ColumnElement
     ]
 
 
-def _set(
-    db: Connection,
-    these: list[sa.ColumnElement[bool]],
-    source: BlockState,
-    target: BlockState,
-) -> int:
-    changed = db.execute(
-        blocks.update().where(*these, blocks.c.state == source).values(state=target)
-    )
-    return changed.rowcount
+def _queue(db: Connection, *waiting: sa.ColumnElement[bool]) -> None:
+    move_blocks(db, BlockState.QUEUED, *waiting, only=[BlockState.WAITING])

@@ -41,7 +41,8 @@ class BlockState(StrEnum):
     """Where a block stands; it is done only after its data are written and checked.
 
     A summary waits for its replicas, and replicas wait until a summary wants more of them;
-    those that it does not want are skipped. What a cancelled sweep had not begun is cancelled.
+    those that it does not want are skipped. What a sweep that was cancelled, or cannot be run, had
+    not begun is cancelled.
     """
 
     QUEUED = "queued"
@@ -65,20 +66,35 @@ MOVES: dict[SweepState, frozenset[SweepState]] = {
     # Restored to what it was; purged, it has no state at all.
     SweepState.DELETED: frozenset({SweepState.DONE, SweepState.FAILED, SweepState.CANCELLED}),
 }
+"""Where a sweep may go from a state; no other move is ever made by the service."""
 BLOCK_MOVES: dict[BlockState, frozenset[BlockState]] = {
     BlockState.WAITING: frozenset({BlockState.QUEUED, BlockState.SKIPPED, BlockState.CANCELLED}),
     BlockState.QUEUED: frozenset({BlockState.LEASED, BlockState.CANCELLED}),
     BlockState.LEASED: frozenset(
         {
+            BlockState.LEASED,  # by somebody else, when the lease has run out
             BlockState.DONE,
             BlockState.FAILED,
             BlockState.QUEUED,
             BlockState.WAITING,
-            BlockState.CANCELLED,
         }
     ),
+    # A summary that asks for more replicas waits for them; what has failed cells is tried again.
     BlockState.DONE: frozenset({BlockState.QUEUED, BlockState.WAITING}),
     BlockState.FAILED: frozenset({BlockState.QUEUED, BlockState.WAITING}),
     BlockState.SKIPPED: frozenset(),
     BlockState.CANCELLED: frozenset({BlockState.QUEUED, BlockState.WAITING}),
 }
+"""Where a block may go from a state; no other move is ever made by the service."""
+REPAIRS: dict[SweepState, frozenset[SweepState]] = {
+    state: frozenset({SweepState.DONE, SweepState.FAILED})
+    for state in SweepState
+    if state != SweepState.DELETED
+}
+"""Moves of the doctor: a sweep has ended if all its blocks have."""
+BLOCK_REPAIRS: dict[BlockState, frozenset[BlockState]] = {
+    state: frozenset({BlockState.DONE, BlockState.FAILED})
+    for state in BlockState
+    if state not in (BlockState.FAILED, BlockState.SKIPPED)
+}
+"""Moves of the doctor: a block is what its receipt says."""

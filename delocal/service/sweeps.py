@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
@@ -11,6 +11,7 @@ import numpy as np
 import structlog
 
 from delocal.physics.models import load_models
+from delocal.service.costs import Expected, expect
 from delocal.service.dispatcher import Dispatcher
 from delocal.service.errors import Conflict, NotFound, NotReady, SelectionError, did_you_mean
 from delocal.service.keys import TRUSTED, Caller
@@ -46,6 +47,7 @@ class Estimate:
     blocks: int
     bytes: int
     core_seconds: float
+    replicas: int
     known: int
     exists: bool
 
@@ -77,12 +79,14 @@ class Sweeps:
     def estimate(self, request: SweepRequest) -> Estimate:
         """Return what `request` would cost; `bytes` are before compression."""
         plan = request.plan(max_cells=self._max_cells)
+        costs = list(self._costs(plan))
         return Estimate(
             plan.sweep_id,
             plan.cells,
             sum(len(part.blocks) for part in plan.parts),
             sum(_bytes(part) for part in plan.parts),
-            self.seconds(plan),
+            sum(cost.seconds for cost in costs),
+            sum(cost.replicas for cost in costs),
             self._known(plan),
             self.ledger.sweep(plan.sweep_id) is not None,
         )
@@ -112,7 +116,7 @@ class Sweeps:
                 priority=request.priority,
                 request=request.model_dump(mode="json", exclude_defaults=True),
                 owner=self._dispatcher.owner if here else None,
-                until=time.time() + INLINE_LEASE if here else None,
+                lease_seconds=INLINE_LEASE,
                 submitted_by=by.id,
                 expected_seconds=seconds,
             )
@@ -218,10 +222,15 @@ class Sweeps:
     def stored(self, sweep_id: str) -> StoredSweep:
         """Return a sweep with its store; NotFound if there is none, Conflict if it is deleted."""
         record = self.ledger.sweep(sweep_id)
+<<<<<<< HEAD
         if record is None:  # an id that is none names no place either
             raise _not_found(sweep_id)
         store = self._dispatcher.store(sweep_id)
         if not store.exists():
+=======
+        store = self._dispatcher.existing(sweep_id)
+        if record is None or store is None:
+>>>>>>> main
             raise _not_found(sweep_id)
         if record.state == SweepState.DELETED:
             raise Conflict(f"sweep {sweep_id} is in the trash; restore it to see its data")
@@ -237,17 +246,30 @@ class Sweeps:
 
     def seconds(self, plan: Plan, measured_for: float = 0.0) -> float:
         """Return what a plan costs in core-seconds, measured where cells were computed so long."""
-        return sum(
-            part.grid.size
-            * part.evaluations
-            * (part.first_batches / part.batches)
-            * (
-                self.ledger.seconds_per_cell(part.model, part.version, measured_for)
-                or model_of(part).seconds_per_cell
-            )
-            for part in plan.parts
-            if part.role != "summary"
-        )
+        return sum(cost.seconds for cost in self._costs(plan, measured_for))
+
+    def _costs(self, plan: Plan, measured_for: float = 0.0) -> Iterator[Expected]:
+        """Yield the cost of each part: by its cells where earlier sweeps tell, else by the mean."""
+        for part in plan.parts:
+            if part.role == "summary":
+                continue
+            told = None
+            if part.role == "replicas":
+                told = expect(self._stores_of(part.model), plan.part(part.model))
+            yield told or self._by_the_mean(part, measured_for)
+
+    def _by_the_mean(self, part: Part, measured_for: float) -> Expected:
+        """Return the cost of a part by that of a mean cell, or of its first replicas."""
+        mean = self.ledger.seconds_per_cell(part.model, part.version, measured_for)
+        share = part.first_batches / part.batches
+        evaluations = part.grid.size * part.evaluations * share
+        replicas = round(part.grid.size * share) if part.role == "replicas" else 0
+        return Expected(replicas, evaluations * (mean or model_of(part).seconds_per_cell))
+
+    def _stores_of(self, model: str) -> Iterator[SweepStore]:
+        """Yield the newest sweeps of a model."""
+        records = self.ledger.find(Search(models=(model,)), SOURCES_LOOKED_AT)
+        return (self._dispatcher.store(record.id) for record in records)
 
     def _sources(self, plan: Plan, named: Sequence[str]) -> tuple[str, ...]:
         """Return the sweeps that share dear cells with a plan: those named, and recent ones."""
@@ -263,8 +285,8 @@ class Sweeps:
         return tuple(found[:SOURCES])
 
     def _shares(self, sweep_id: str, dear: Sequence[Part]) -> bool:
-        store = self._dispatcher.store(sweep_id)
-        return store.exists() and any(Memory.of([store], part).overlap(part) for part in dear)
+        store = self._dispatcher.existing(sweep_id)
+        return store is not None and any(Memory.of([store], part).overlap(part) for part in dear)
 
     def _known(self, plan: Plan) -> int:
         """Return how many cells, or replicas, other sweeps may have."""

@@ -18,8 +18,10 @@ import structlog
 from sqlalchemy.engine import Connection
 
 from delocal.service.errors import Conflict
+from delocal.service.leases import is_held
 from delocal.service.ledger import Ledger, SweepRecord
-from delocal.service.states import MOVES, BlockState, SweepState
+from delocal.service.moves import move_sweep
+from delocal.service.states import MOVES, SweepState
 from delocal.service.tables import blocks, events, purged, sweeps, tables
 from delocal.workers.store import DELETED, PLAN, SweepStore
 
@@ -76,7 +78,8 @@ class Trash:
         half-way, the sweep is still in the trash, and can only be purged.
         """
         with self._ledger.writing() as db:
-            if db.scalar(_at_work(record.id)):
+            here = blocks.c.sweep_id == record.id
+            if db.scalar(sa.select(sa.exists().where(here, is_held(db)))):
                 raise Conflict(f"tasks of sweep {record.id} are still ending; try again soon")
             doomed = db.execute(
                 sweeps.update()
@@ -87,7 +90,7 @@ class Trash:
             raise Conflict(f"sweep {record.id} is {record.state}; delete it first")
         self._store(record.id).storage.clear(PLAN)
         self._forget(record.id)
-        with self._ledger.writing() as db:
+        with self._ledger.writing(record.id) as db:
             _note_what_it_took(db, record.id)
             for table in reversed(tables.sorted_tables):
                 if "sweep_id" in table.c:
@@ -133,32 +136,17 @@ class Trash:
     def _move(self, record: SweepRecord, to: SweepState, **values: Any) -> bool:
         """Compare and set the state; a sweep that others moved meanwhile stays as it is."""
         deleted = time.time() if to == SweepState.DELETED else None
-        changed = {"state_before": None, **values, "state": to, "deleted": deleted}
+        changed = {"state_before": None, **values, "deleted": deleted}
         if to not in MOVES[record.state]:
             return False
         kind, before = ("deleted", None) if deleted else ("restored", record.state_before)
         with self._ledger.writing() as db:
-            moved = db.execute(
-                sweeps.update()
-                .where(
-                    sweeps.c.id == record.id,
-                    sweeps.c.state == record.state,
-                    sweeps.c.state_before.is_not_distinct_from(before),
-                )
-                .values(**changed)
-            )
-            if moved.rowcount:
+            unmoved = sweeps.c.state_before.is_not_distinct_from(before)
+            moved = move_sweep(db, record.id, to, unmoved, only=[record.state], **changed)
+            if moved:
                 event = {"sweep_id": record.id, "time": time.time(), "kind": kind, "data": {}}
                 db.execute(events.insert().values(**event))
-        return bool(moved.rowcount)
-
-
-def _at_work(sweep_id: str) -> sa.Select[Any]:
-    return sa.select(sa.func.count(blocks.c.block)).where(
-        blocks.c.sweep_id == sweep_id,
-        blocks.c.state == BlockState.LEASED,
-        blocks.c.lease_until > time.time(),
-    )
+        return moved
 
 
 def _note_what_it_took(db: Connection, sweep_id: str) -> None:

@@ -11,8 +11,8 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import dask
@@ -24,8 +24,8 @@ from delocal.workers.block import Task, run_task
 from delocal.workers.careful import WorkerDied
 from delocal.workers.clusters.processes import QUIET, WORKER_ENVIRONMENT
 from delocal.workers.clusters.scaling import Scaling, resize
-from delocal.workers.clusters.security import reach, security_of, whole_story
-from delocal.workers.clusters.spec import Cluster, ClusterSpec
+from delocal.workers.clusters.security import NobodyThere, reach, security_of, whole_story
+from delocal.workers.clusters.spec import STARTED, Cluster, ClusterSpec
 from delocal.workers.clusters.start import start_cluster
 from delocal.workers.clusters.versions import (
     WrongWorker,
@@ -52,7 +52,8 @@ class DaskExecutor:
     """Runs tasks on a Dask cluster, one on each thread of its workers.
 
     A cluster that was started here follows the work, is closed when it is idle for long, and is
-    started again when there is work. A worker of another version gets no task.
+    started again when there is work. A scheduler that runs elsewhere may come later, or again. A
+    worker of another version gets no task.
 
     Parameters
     ----------
@@ -71,7 +72,8 @@ class DaskExecutor:
         self._client: Client | None = None
         self._address = ""
         self._connecting = threading.RLock()
-        self._asking = threading.Lock()  # a loop that ends under a question loses it
+        self._asking = threading.Lock()  # a loop that ends under a question loses it:
+        self._looking = threading.Lock()  # long and short questions
         self._scaling = Scaling(
             *self._spec.bounds, patience=self._spec.idle_seconds or PATIENCE_SECONDS
         )
@@ -82,8 +84,7 @@ class DaskExecutor:
         self._submitted = 0
         self._used = time.monotonic()
         self._closing = threading.Event()
-        with self._connecting:
-            self._start()
+        self._begin()
         self._keeper = threading.Thread(target=self._keep, name="cluster", daemon=True)
         self._keeper.start()
 
@@ -105,7 +106,9 @@ class DaskExecutor:
         """The scheduler's address and what is behind it."""
         threads = self._accepted_threads()
         if threads is None:
-            return f"Dask ({self._spec.kind}), not running; it starts with the next task"
+            rests = "not running; it starts with the next task"
+            state = rests if self._cluster is None else "being started or closed"
+            return f"Dask ({self._spec.kind}), {state}"
         return "; ".join([f"Dask at {self._address}, {threads} threads", *self._refused.values()])
 
     def _accepted_threads(self) -> int | None:
@@ -113,16 +116,38 @@ class DaskExecutor:
 
         A cluster that rests or is being started is left alone: whoever only looks starts nothing.
         """
-        if self._client is None and not self._closing.is_set():
+        threads = self._threads()
+        if threads is None:
             return None
-        try:
-            threads: dict[str, int] = self._connected().nthreads()
-        except (OSError, CommClosedError) as error:  # the scheduler died while it was asked
-            if isinstance(error, ClusterLost):
-                raise
-            raise ClusterLost(f"lost the scheduler at {self._address}: {error}") from error
         self._give_up_stranded(threads)
         return sum(threads.get(worker, 0) for worker in self._accepted)
+
+    def _threads(self) -> dict[str, int] | None:
+        """Return the threads of all workers; None if the cluster rests."""
+        while (client := self._present()) is not None:
+            with self._looking:
+                if client is self._client:  # it was not closed meanwhile
+                    return self._nthreads(client)
+        return None
+
+    def _present(self) -> Client | None:
+        """Return a client that is connected; None if the cluster rests, which it goes on to do."""
+        if self._rests:
+            return None
+        with self._connecting:
+            return None if self._rests else self._connected()
+
+    @property
+    def _rests(self) -> bool:
+        resting = self._client is None and self._spec.kind in STARTED
+        return resting and not self._closing.is_set()
+
+    def _nthreads(self, client: Client) -> dict[str, int]:
+        try:
+            threads: dict[str, int] = client.nthreads()
+        except (OSError, CommClosedError) as error:  # the scheduler died while it was asked
+            raise ClusterLost(f"lost the scheduler at {self._address}: {error}") from error
+        return threads
 
     def submit(self, task: Task, done: Done) -> None:
         """Send a task to the cluster; ClusterLost if its scheduler does not answer."""
@@ -184,6 +209,16 @@ class DaskExecutor:
                 with suppress(ProcessLookupError):
                     os.kill(process, signal.SIGKILL)
 
+    def _begin(self) -> None:
+        """Start, or leave it to who asks next if the cluster of somebody else is away."""
+        try:
+            with self._connecting:
+                self._start()
+        except ClusterLost as error:
+            if self._spec.kind in STARTED:
+                raise
+            log.warning("%s; trying again whenever there is work", error)
+
     def _start(self) -> None:
         """Start the cluster if it is to be started here, and connect to it."""
         wanted = self._scaling.begin(len(self._running))
@@ -203,17 +238,26 @@ class DaskExecutor:
     def _stop(self) -> None:
         with self._connecting:
             client, self._client = self._client, None
-            cluster, self._cluster = self._cluster, None
             self._accepted, self._refused = set(), {}
-            answered = self._asking.acquire(timeout=ASK_SECONDS)
             try:
-                if client is not None:
-                    client.close()
-                if cluster is not None:
-                    cluster.close()
+                with self._answered():
+                    if client is not None:
+                        client.close()
+                    if self._cluster is not None:
+                        self._cluster.close()
             finally:
-                if answered:
-                    self._asking.release()
+                self._cluster = None
+
+    @contextmanager
+    def _answered(self) -> Iterator[None]:
+        """Let nobody ask the cluster anything, once those who did have their answers."""
+        locks = (self._asking, self._looking)
+        held = [lock for lock in locks if lock.acquire(timeout=ASK_SECONDS)]
+        try:
+            yield
+        finally:
+            for lock in held:
+                lock.release()
 
     def _connected(self) -> Client:
         """Return a client that is connected: a scheduler may have been lost and be back.
@@ -230,6 +274,8 @@ class DaskExecutor:
                     self._start()
                 else:
                     self._reconnect()
+            except ClusterLost:
+                raise
             except (OSError, RuntimeError, ValueError) as error:
                 raise ClusterLost(f"no scheduler answers at {self._address}: {error}") from error
             assert self._client is not None
@@ -237,7 +283,8 @@ class DaskExecutor:
 
     def _reconnect(self) -> None:
         assert self._client is not None
-        self._client.close()
+        with self._answered():
+            self._client.close()
         try:
             self._client = self._connect()
         except OSError:
@@ -252,6 +299,8 @@ class DaskExecutor:
             return Client(
                 self._address, security=security, set_as_default=False, timeout=CONNECT_SECONDS
             )
+        except NobodyThere as error:
+            raise ClusterLost(f"no scheduler answers at {self._address}: {error}") from error
         except (OSError, RuntimeError, TypeError, ValueError) as error:
             raise OSError(f"cannot reach {self._address}: {whole_story(error)}") from error
 

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from obstore.exceptions import (
     AlreadyExistsError,
@@ -26,6 +26,7 @@ from obstore.exceptions import (
     PreconditionError,
 )
 from obstore.store import S3Store
+from zarr.abc.store import Store
 from zarr.storage import ObjectStore
 
 from delocal.workers.storage import File, Piece
@@ -144,7 +145,7 @@ class Bucket:
                 self._store.delete(found)
         self.remove(DRAFT)
 
-    def zarr(self, folder: str) -> Any:
+    def zarr(self, folder: str) -> Store:
         """Return a Zarr store of the objects below a prefix."""
         return ObjectStore(
             _store(self._bucket, f"{self._prefix}/{folder}".strip("/")), read_only=True

@@ -15,7 +15,10 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
+
+from zarr.abc.store import Store
+from zarr.storage import LocalStore
 
 NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
 AWAY = {errno.EHOSTUNREACH, errno.ETIMEDOUT, errno.ESTALE}
@@ -86,7 +89,7 @@ class Storage(Protocol):
     def clear(self, last: str) -> None:
         """Remove everything; before all else the file `last`, by which others know the place."""
 
-    def zarr(self, folder: str) -> Any:
+    def zarr(self, folder: str) -> Store:
         """Return a folder as zarr-python and xarray open it, for reading."""
 
 
@@ -217,9 +220,9 @@ class Folder:
         if self.path.exists():
             shutil.rmtree(self.path)
 
-    def zarr(self, folder: str) -> Any:
-        """Return the path of a folder."""
-        return self.path / folder
+    def zarr(self, folder: str) -> Store:
+        """Return a Zarr store of the files in a folder."""
+        return LocalStore(self.path / folder, read_only=True)
 
 
 def _version(found: os.stat_result) -> str:

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -33,12 +33,14 @@ from delocal.workers.dataset import (
     model_attributes,
     parameter_attributes,
 )
+from delocal.workers.lost import LossAware, LostChunk
 from delocal.workers.plan import Part, Plan, model_of
 from delocal.workers.storage import (
     PARTIAL,
     PROBE_BYTES,
     File,
     Folder,
+    Piece,
     Storage,
     storage_at,
     try_to_write,
@@ -93,12 +95,29 @@ class Damage:
     what: str
 
 
-class SweepStore:
-    """One sweep in its place: created once, written block by block, read as xarray."""
+def _never(model: str, block: int) -> bool:
+    return False
 
-    def __init__(self, root: str | Path) -> None:
+
+class SweepStore:
+    """One sweep in its place: created once, written block by block, read as xarray.
+
+    Parameters
+    ----------
+    root
+        A folder, or ``s3://bucket/prefix``.
+    recorded
+        Whether somebody else, the ledger, knows that a block of a part was stored.
+    """
+
+    def __init__(self, root: str | Path, recorded: Callable[[str, int], bool] = _never) -> None:
         self.storage: Storage = storage_at(root)
+        self.recorded = recorded
         self._open: dict[str, dict[str, Any]] = {}
+
+    def __reduce__(self) -> tuple[type[SweepStore], tuple[str]]:
+        """Let another process open the store itself: it knows what lies there, and no ledger."""
+        return SweepStore, (self.location,)
 
     @cached_property
     def location(self) -> str:
@@ -250,7 +269,9 @@ class SweepStore:
         }
 
     def promises(self, name: str) -> bool:
-        """Whether a chunk of the Zarr hierarchy is to be there: its block is signed, if it has one.
+        """Whether a chunk of the Zarr hierarchy is to be there: that of a block that was stored.
+
+        So say its receipt or who else knows. A chunk of a coordinate has no block.
 
         Examples
         --------
@@ -261,7 +282,10 @@ class SweepStore:
         if found is None or found["part"] not in {part.name for part in self.plan.parts}:
             return False
         part = self.plan.part(found["part"])
-        model = model_of(part)
+        try:
+            model = model_of(part)
+        except ValueError:  # another version, whose variables nobody here knows
+            return False
         variables = {v.name: v for v in model.variables_for(part.grid.parameters)}
         if found["variable"] not in variables:
             return found["variable"] in {*part.grid.parameters, *model.coordinates}
@@ -269,7 +293,24 @@ class SweepStore:
         place = dict(zip(dims, map(int, found["place"].split(".")[1:]), strict=False))
         position = tuple(place.get(dim, 0) for dim in part.grid.names)
         inside = all(i < n for i, n in zip(position, part.blocks.counts, strict=True))
-        return inside and self.signed(part.name, part.blocks.at(position)) is not None
+        return inside and self._was_stored(part.name, part.blocks.at(position))
+
+    def _was_stored(self, model: str, block: int) -> bool:
+        return self.signed(model, block) is not None or self.recorded(model, block)
+
+    def piece(self, name: str, start: int = 0, end: int | None = None) -> Piece | None:
+        """Return ``[start:end]`` of a file of the Zarr hierarchy (see `Storage.read_piece`).
+
+        None if there is no such file, or it is a chunk that is not computed yet. LostChunk if it is
+        one that was stored: a reader would take it for missing values.
+        """
+        file = f"{DATA}/{name}"
+        found = self.storage.read_piece(file, start, end)
+        if found is None and self.promises(name):
+            found = self.storage.read_piece(file, start, end)  # it may just have been written
+            if found is None:
+                raise LostChunk.of(name, self.location)
+        return found
 
     def has_room(self) -> bool:
         """Whether something of the size of a chunk or two can be written at present."""
@@ -289,18 +330,26 @@ class SweepStore:
             self.storage.remove(name)
 
     def open(self) -> xr.DataTree:
-        """Return the whole sweep, lazily: one child for each model."""
-        return xr.open_datatree(self.storage.zarr(DATA), engine="zarr", chunks=None)
+        """Return the whole sweep, lazily: one child for each model.
+
+        To read a chunk that was stored and is not there any more is a LostChunk.
+        """
+        return xr.open_datatree(self._zarr, engine="zarr", chunks=None)
 
     def open_model(self, model: str) -> xr.Dataset:
-        """Return the dataset of one model, lazily and without dask."""
-        ds: xr.Dataset = xr.open_zarr(self.storage.zarr(f"{DATA}/{model}"), chunks=None)
+        """Return the dataset of one model, lazily and without dask; LostChunk as in `open`."""
+        ds: xr.Dataset = xr.open_zarr(self._zarr, group=model, chunks=None)
         return ds
+
+    @property
+    def _zarr(self) -> Any:
+        """The Zarr hierarchy for zarr-python and xarray, whose types do not know stores of Zarr."""
+        return LossAware(self.storage.zarr(DATA), self.location, self.promises)
 
     def _stored(self, name: str) -> dict[str, Any]:
         """Return the arrays of a group for reading, opened once: their documents do not change."""
         if name not in self._open:
-            group = zarr.open_group(self.storage.zarr(f"{DATA}/{name}"), mode="r")
+            group = zarr.open_group(self._zarr, path=name, mode="r")
             self._open[name] = dict(group.arrays())
         return self._open[name]
 

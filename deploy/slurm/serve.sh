@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Once:   delocal tls make --out /shared/delocal/tls
+# Once:   install -d -m 750 /shared/delocal /var/lib/delocal      (the second as root, given to who serves)
+#         delocal tls make --out /shared/delocal/tls
 # Then:   deploy/slurm/serve.sh        (in tmux, or by deploy/systemd/delocal.service)
 set -euo pipefail
 cd "$(dirname "$0")"

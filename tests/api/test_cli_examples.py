@@ -5,7 +5,7 @@ import os
 import signal
 import subprocess
 import sys
-import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,10 +17,12 @@ from delocal.api import cli
 from delocal.api.cli import cluster
 from delocal.api.client import Client
 from delocal.api.serving import serving
+from delocal.service.errors import Conflict
 from delocal.service.logs import quiet_logs
 from delocal.service.settings import ClusterSettings, Settings
 from tests.api.cli_world import COLDER, DIPOLES, numbers, run, slow
 from tests.processes import free_port, sessions
+from tests.waiting import PATIENCE
 
 ELSEWHERE = {"delocal demo -o elsewhere": "tests/system/test_demo.py"}
 BECOME = ("scheduler", "worker")  # Dask, which tests/system/test_three_hosts.py runs
@@ -101,7 +103,8 @@ def test_an_example_does_what_it_says(line, at_work):
             assert any(Path().glob(f"{line.partition(f' {option} ')[2].split()[0]}*"))
     for sweep in client.sweeps():  # the slow ones
         if sweep["state"] in ("queued", "running"):
-            client.sweep(sweep["id"]).cancel()
+            with suppress(Conflict):  # it has ended meanwhile
+                client.sweep(sweep["id"]).cancel()
 
 
 @pytest.mark.parametrize("line", [line for name, line in examples() if name == "serve"])
@@ -112,10 +115,10 @@ def test_a_service_starts_as_the_example_says(line, tmp_path):
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(p for p in sys.path if p)}
     with sessions(tmp_path) as start:
         service = start(command, {**environment, "DELOCAL_DATA": str(tmp_path / "data")})
-        with Client(f"http://127.0.0.1:{port}", patience=60) as client:
+        with Client(f"http://127.0.0.1:{port}", patience=PATIENCE) as client:
             assert client.get("/readyz")
         service.send_signal(signal.SIGTERM)
-        assert service.wait(timeout=30) == 128 + signal.SIGTERM
+        assert service.wait(timeout=PATIENCE) == 128 + signal.SIGTERM
 
 
 @pytest.mark.parametrize("line", [line for name, line in examples() if name in BECOME])
@@ -155,6 +158,3 @@ def test_every_command_that_ends_speaks_json(name, command):
 
 def test_help_shows_the_examples():
     assert "delocal submit dipoles.yaml --dry-run" in run("delocal submit --help")
-    began = time.monotonic()
-    run("delocal --help")
-    assert time.monotonic() - began < 5

@@ -4,7 +4,6 @@ import io
 import itertools
 import pickle
 import threading
-import time
 
 import httpx2
 import nbclient
@@ -30,6 +29,7 @@ from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Settings
 from delocal.workers.block import run_block
 from delocal.workers.store import SweepStore
+from tests.waiting import PATIENCE
 
 REQUEST = {
     "models": ["scaling"],
@@ -155,7 +155,9 @@ with delocal.connect({client.url!r}) as client:
     client.sweep({sweep.id!r}).wait()
 """
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell)])
-    nbclient.NotebookClient(notebook, kernel_name="python3", timeout=60).execute()
+    nbclient.NotebookClient(
+        notebook, kernel_name="python3", timeout=PATIENCE, startup_timeout=PATIENCE
+    ).execute()
     shown = [output.get("data", {}) for output in notebook.cells[0].outputs]
     assert any("application/vnd.jupyter.widget-view+json" in data for data in shown)
     state = notebook.metadata.widgets["application/vnd.jupyter.widget-state+json"]["state"]
@@ -194,9 +196,7 @@ def at_work(client, served):
     service, parsed = served[1], SweepRequest.parse(another(next(numbers)))
     plan = parsed.plan(block_cells=12)
     request = parsed.model_dump(mode="json", exclude_defaults=True)
-    service.ledger.add(
-        plan, name="", tags=(), request=request, owner="other", until=time.time() + 999
-    )
+    service.ledger.add(plan, name="", tags=(), request=request, owner="other", lease_seconds=999)
     store = SweepStore(f"{service.settings.place}/{plan.sweep_id}")
     store.create(plan)
     for block in (1, 2):

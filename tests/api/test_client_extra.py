@@ -1,19 +1,15 @@
 """The extra `client` is enough for `delocal.connect`: no server, no database, no Dask."""
 
-import re
 import subprocess
 import sys
-import tomllib
-from importlib.metadata import PackageNotFoundError, distribution
-from pathlib import Path
 
 import pytest
-from packaging.requirements import Requirement
 
 from delocal.api.serving import serving
 from delocal.service.settings import ClusterSettings, Settings
+from tests.requirements import PROJECT, with_all_they_need
+from tests.waiting import PATIENCE
 
-PROJECT = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
 SESSION = '''
 import sys
 from importlib.metadata import packages_distributions
@@ -49,38 +45,16 @@ for absent in ("fastapi", "sqlalchemy", "dask", "distributed", "alembic", "plotl
 '''
 
 
-def with_all_they_need(requirements):
-    """Return the names of distributions, and of all that they ask for in turn."""
-    found, left = set(), [Requirement(text) for text in requirements]
-    while left:
-        asked = left.pop()
-        name = re.sub("[-_.]+", "-", asked.name).lower()
-        if name in found:
-            continue
-        try:
-            needed = map(Requirement, distribution(name).requires or ())
-        except PackageNotFoundError:  # for another platform
-            continue
-        found.add(name)
-        extras = ["", *asked.extras]
-        left += [
-            r
-            for r in needed
-            if not r.marker or any(r.marker.evaluate({"extra": e}) for e in extras)
-        ]
-    return found
-
-
 def test_a_client_connects_submits_and_opens_without_the_service(tmp_path):
     extra = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["client"]]
     allowed = with_all_they_need(extra)
-    assert not {"fastapi", "sqlalchemy", "dask", "distributed"} & allowed
+    assert not {"fastapi", "sqlalchemy", "dask", "distributed"} & allowed.keys()
     with serving(Settings(data=tmp_path, cluster=ClusterSettings(kind="none"))) as (url, _):
         ran = subprocess.run(
             [sys.executable, "-c", SESSION, url, " ".join(allowed)],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=PATIENCE,
         )
     assert ran.returncode == 0, ran.stderr
     assert float(ran.stdout) == pytest.approx(1.6e-16)

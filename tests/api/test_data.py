@@ -3,7 +3,6 @@
 import io
 import json
 import threading
-import time
 
 import numpy as np
 import pandas as pd
@@ -21,6 +20,7 @@ from delocal.service.request import SweepRequest
 from delocal.service.results import to_plain
 from delocal.workers.block import run_block
 from tests.api.test_rest import submit, wait
+from tests.waiting import PATIENCE
 
 REQUEST = {
     "models": ["scaling"],
@@ -60,7 +60,7 @@ def held(service, content=REQUEST, block_cells=20):
     plan = request.plan(block_cells=block_cells)
     store = service.dispatcher.store(plan.sweep_id)
     store.create(plan)
-    lease = {"owner": "somebody", "until": time.time() + 1000}
+    lease = {"owner": "somebody", "lease_seconds": 1000}
     service.ledger.add(plan, name="", tags=[], request={"models": ["scaling"]}, **lease)
     return store, plan.sweep_id
 
@@ -261,10 +261,12 @@ def test_data_are_read_while_they_are_written(rest, service):
     store, sweep = held(service, block_cells=6)
     url = f"/v1/sweeps/{sweep}/data?variables=log10_kappa_sd,status"
     blocks, part = list(store.plan.parts[0].blocks), store.plan.parts[0]
-    seen, read_so_far = [], []
+    seen, read_so_far, written = [], [], threading.Event()
 
     def read():
-        while len(seen) < 200 and (not seen or seen[-1] < part.grid.size):
+        last = False
+        while not last:
+            last = written.is_set()
             found = ask(rest, url).json()["data"]
             status = np.array(found["status"]["values"])
             read_so_far.append((status, np.array(found["log10_kappa_sd"]["values"], float)))
@@ -275,8 +277,9 @@ def test_data_are_read_while_they_are_written(rest, service):
         reader.start()
     for block in blocks:
         run_block(store, part.name, block)
+    written.set()
     for reader in readers:
-        reader.join(60)
+        reader.join(PATIENCE)
     assert max(seen) == part.grid.size
     whole = store.open_model("scaling")[["status", "log10_kappa_sd"]].load()
     for status, values in read_so_far:
@@ -334,3 +337,23 @@ def test_a_chunk_with_a_flipped_bit_is_damage_and_not_data(rest, service, url):
     answer = ask(rest, f"{url}?{QUERY}", 500)
     assert answer.headers["content-type"] == "application/problem+json"
     assert "`delocal doctor --repair` computes it again" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("receipt_too", [False, True])
+def test_a_chunk_that_is_lost_is_damage_and_not_null(rest, service, url, receipt_too):
+    """With its receipt, as where an older copy took the place of a folder: the ledger knows."""
+    sweep = url.split("/")[3]
+    store = service.sweeps.store(sweep)
+    if receipt_too:
+        for block in store.plan.parts[0].blocks:
+            store.forget("scaling", block)
+    for chunk in (store.zarr_path / "scaling" / "kappa_sd").glob("c.*"):
+        chunk.unlink()
+    queries = [f"{url}?{QUERY}&format={form}" for form in formats.Format]
+    queries += [f"/v1/sweeps/{sweep}/figures/curve?variable=kappa_sd&x=T&sel=d=2&sel=alpha=3"]
+    queries += [f"/v1/sweeps/{sweep}/fits?variable=kappa_sd&over=T"]
+    for query in queries:
+        detail = ask(rest, query, 500).json()["detail"]
+        assert detail.startswith("scaling/kappa_sd/c."), query
+        assert "`delocal doctor --repair` computes it again" in detail
+    assert ask(rest, f"{url}?variables=log10_kappa_sd").json()

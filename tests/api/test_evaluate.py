@@ -13,6 +13,7 @@ from delocal.service.errors import TooManyRequests
 from delocal.service.evaluation import EvaluationRequest, Evaluations
 from delocal.service.settings import ClusterSettings, Service, Settings
 from tests.api.conftest import client_of
+from tests.waiting import PATIENCE
 
 POINT = {"d": 3, "alpha": 3, "beta": 3, "W": 1}
 COLD = {**POINT, "T": {"geomspace": [1e-6, 1e-2, 5]}}
@@ -163,8 +164,8 @@ def test_only_so_many_evaluate_at_a_time(service, toy, install):
     entered, go = threading.Barrier(evaluation.AT_A_TIME + 1), threading.Event()
 
     def slow(parameters, options):
-        entered.wait(10)
-        assert go.wait(10)
+        entered.wait(PATIENCE)
+        assert go.wait(PATIENCE)
         return toy.evaluate(parameters, options)
 
     install(replace(toy, evaluate=slow))
@@ -176,7 +177,7 @@ def test_only_so_many_evaluate_at_a_time(service, toy, install):
     ]
     for thread in threads:
         thread.start()
-    entered.wait(10)
+    entered.wait(PATIENCE)
     with pytest.raises(TooManyRequests, match="running already"):
         evaluations.evaluate("toy", asked)
     go.set()

@@ -14,7 +14,7 @@ FIXED = {"alpha": 3, "beta": 3}
 def ids(rest):
     """The ids of three small sweeps, the newest first."""
     contents = [{**COLD, "models": ["scaling"], "fixed": {**FIXED, "W": W}} for W in (1, 2, 3)]
-    return [submit(rest, content)["id"] for content in contents][::-1]
+    return [wait(rest, submit(rest, content))["id"] for content in contents][::-1]
 
 
 def listed(rest, query):

@@ -11,6 +11,7 @@ from delocal.api import tracing
 from delocal.api.app import create_app
 from delocal.service.errors import DelocalError
 from tests.api.conftest import client_of
+from tests.waiting import PATIENCE
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
@@ -59,7 +60,7 @@ def test_spans_are_sent_to_the_endpoint_of_the_environment(service, monkeypatch)
         client = client_of(service)
         client.get("/v1/models")
         client.app.state.tracer_provider.force_flush()
-        assert received.wait(10)
+        assert received.wait(PATIENCE)
         client.app.state.tracer_provider.shutdown()
         server.shutdown()
     [(path, body), *_] = asked

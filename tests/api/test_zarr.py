@@ -1,6 +1,5 @@
 """The Zarr store over HTTP, from a folder and a bucket: what readers of Zarr rely on."""
 
-import time
 from dataclasses import replace
 
 import fsspec
@@ -47,9 +46,7 @@ class Served:
         plan = SweepRequest.parse(content).plan(block_cells=10)
         store = self.service.dispatcher.store(plan.sweep_id)
         store.create(plan)
-        self.service.ledger.add(
-            plan, name="", tags=[], request={}, owner=by, until=time.time() + 1000
-        )
+        self.service.ledger.add(plan, name="", tags=[], request={}, owner=by, lease_seconds=1000)
         return plan.sweep_id, self.service.dispatcher.store(plan.sweep_id)
 
     def finish(self, store):

@@ -3,18 +3,37 @@ from pathlib import Path
 
 import pytest
 import typer
-import yaml
 
-from delocal.api import cli
+from delocal.api import cli, serving
+from delocal.service import dispatcher, settings
 from delocal.service.settings import Settings
+from delocal.workers import dask
+from tests.deploy.compose_files import DEPLOY, example, render
 
 ROOT = Path(__file__).parents[2]
-DEPLOY = ROOT / "deploy"
+__all__ = ["DEPLOY", "ROOT"]
 
 
 @pytest.fixture(scope="session")
 def compose():
-    return yaml.safe_load((DEPLOY / "compose.yaml").read_text())
+    return render("compose.yaml", environment=example())
+
+
+@pytest.fixture(scope="session")
+def compose_s3():
+    return render("compose.yaml", "compose.s3.yaml", environment=example())
+
+
+@pytest.fixture(scope="session")
+def longest_stop():
+    """Seconds after which a service with the settings of `deploy/` has stopped at the latest."""
+    return (
+        Settings().stop_seconds
+        + settings.TRASH_SECONDS
+        + dispatcher.STOP_SECONDS
+        + dask.CLOSE_SECONDS
+        + serving.LAST_SECONDS
+    )
 
 
 @pytest.fixture
@@ -42,6 +61,11 @@ def read_settings(monkeypatch):
         return Settings()
 
     return read
+
+
+def ours(environment):
+    """Return those variables that are settings of ours; others are read by libraries."""
+    return {name: value for name, value in environment.items() if name.startswith("DELOCAL_")}
 
 
 def known(model=Settings, prefix="DELOCAL_"):

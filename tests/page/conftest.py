@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import shutil
+import threading
 from urllib.parse import urlsplit
 
 import pytest
@@ -11,11 +12,12 @@ from playwright.sync_api import expect, sync_playwright
 from delocal.api.serving import serving
 from delocal.physics.models import load_models
 from delocal.service.settings import AccessSettings, ClusterSettings, Settings
+from tests.waiting import PATIENCE
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 PHONE = {"width": 390, "height": 844}
 DESK = {"width": 1280, "height": 900}
-PATIENCE_MS = 15_000
+PATIENCE_MS = 1000 * PATIENCE
 expect.set_options(timeout=PATIENCE_MS)
 BY_DESIGN = "Failed to load resource"  # Chromium's word for an answer that is no success
 
@@ -86,6 +88,21 @@ def is_wrong(message):
 def is_elsewhere(url, here):
     parts = urlsplit(url)
     return parts.scheme not in ("data", "blob") and parts.netloc != here
+
+
+@pytest.fixture
+def held(monkeypatch):
+    """Yield a function that lets replicas of percolation be computed, which wait for it."""
+    models, go_on = load_models(), threading.Event()
+    model = models["mott-percolation"]
+
+    def wait(point, options, rng, cancelled):
+        go_on.wait()
+        return model.replicate(point, options, rng, cancelled)
+
+    monkeypatch.setitem(models, model.name, dataclasses.replace(model, replicate=wait))
+    yield go_on.set
+    go_on.set()
 
 
 @pytest.fixture

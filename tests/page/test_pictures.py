@@ -1,11 +1,13 @@
 """Pictures of every view, for the documentation: `make images` puts them there."""
 
+import contextlib
 import os
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import expect
 
+from delocal.service.errors import Conflict
 from delocal.service.request import SweepRequest
 from tests.page.conftest import DESK, PHONE
 
@@ -73,7 +75,8 @@ def sweeps(served):
         service.sweeps.wait(sweep, timeout=120)
     half = service.sweeps.submit(SweepRequest.parse(HALF)).id
     yield ids
-    service.sweeps.cancel(half)
+    with contextlib.suppress(Conflict):  # it has ended meanwhile
+        service.sweeps.cancel(half)
 
 
 @pytest.mark.parametrize(("view", "look"), PICTURES)

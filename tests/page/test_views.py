@@ -159,11 +159,12 @@ def test_a_sweep_that_runs_is_watched_and_cancelled(open_page, served):
     expect(state(page)).to_have_text("cancelled")
 
 
-def test_cells_fill_in_while_the_page_is_open(open_page, served):
+def test_cells_fill_in_while_the_page_is_open(open_page, served, held):
     url, service = served
     quick = {**LONG, "name": "quick", "fixed": {"d": 2}, "sampling": {"replicas": 400}, "seed": 7}
     page = open_page(f"{url}/#/sweeps/{submit(service, quick)}")
     expect(page.get_by_role("img", name=re.compile("2 not computed yet"))).to_be_visible()
+    held()
     expect(page.get_by_role("img", name=re.compile("over box: 2 done"))).to_be_visible()
     expect(state(page)).to_have_text("done")
     expect(page.get_by_role("progressbar")).to_have_attribute("aria-valuenow", "100")

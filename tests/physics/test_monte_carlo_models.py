@@ -5,8 +5,15 @@ import pytest
 from scipy import stats
 
 import delocal
-from delocal.physics.model import Status
+from delocal.physics.disorder import stream
+from delocal.physics.model import Cancelled, Status
 from delocal.physics.models import load_models
+from delocal.service.request import SweepRequest
+from delocal.workers import plan as planning
+from delocal.workers.block import run_block
+from delocal.workers.local import run_plan
+from delocal.workers.store import SweepStore
+from tests.physics.cheap import CHEAP, request_of
 
 RESONANCES = {
     "models": ["resonances"],
@@ -96,25 +103,6 @@ def test_an_error_asked_for_is_reached():
     assert (ds.n_replicas > 8).any()
 
 
-SPINS = {"d": 2, "alpha": 3, "beta": 3, "T": 1, "W": 20, "t": 1, "V": 1}
-CHEAP = {
-    "resonances": ({"d": 2, "alpha": 3, "T": 1, "W": 20, "t": 1}, {"spins": 10_000}),
-    "network": (SPINS, {"box": 16}),
-    "pseudo2-network": (SPINS | {"d": 1, "alpha": 3, "beta": 1.7, "W": 2}, {"box": 16}),
-    "percolation": ({"d": 2, "alpha": 3, "beta": 3, "density": 0.15, "box": 16}, {}),
-    "spectral-diffusion": ({"d": 3, "alpha": 3, "beta": 3, "W": 1, "duration": 6}, {}),
-    "scba-grains": ({"T": 4, "lam": 0.1}, {}),
-    "scba-tree": ({"T": 40, "lam": 2e-3, "M": 5}, {"pool": 1000, "generations": 20}),
-    "scba-bonds": ({"u": 1, "d": 2, "L": 8}, {}),
-    "bethe-pool": ({"K": 2, "N": 200}, {}),
-    "mott-percolation": ({"d": 2, "box": 8}, {}),
-    "level-statistics": ({"N": 8, "alpha": 1.5, "beta": 1.5, "W": 6}, {"realizations": 4}),
-    "optimal-network": ({"d": 2, "N2": 3, "L": 8}, {"realizations": 4}),
-    "golden-rule-network": (SPINS | {"nodes": 500, "rmax": 1.5}, {}),
-    "golden-rule-strip": (SPINS | {"W": 2, "t": 1.5, "V": 1.5, "rmax": 1, "box": 4}, {}),
-}
-
-
 def test_every_monte_carlo_model_has_a_cheap_point():
     assert set(CHEAP) == {m.name for m in load_models().values() if m.replicate is not None}
 
@@ -122,12 +110,12 @@ def test_every_monte_carlo_model_has_a_cheap_point():
 @pytest.mark.parametrize("name", CHEAP)
 def test_one_cell_alone_is_a_sweep(name):
     """Without axes: everything is a scalar, and that is where shapes go wrong."""
-    fixed, options = CHEAP[name]
     model = load_models()[name]
+    request = request_of(name, replicas=3)
+    fixed = request["fixed"]
     needed = {p.name for p in model.parameters if p.default is None and not p.optional}
     assert needed <= set(fixed)
-    request = {"models": [name], "fixed": fixed, "sampling": {"replicas": 3}}
-    tree = delocal.run({**request, "options": {name: options} if options else {}})
+    tree = delocal.run(request)
     ds = tree[name].to_dataset()
     assert ds.status.shape == ()
     assert ds.status in (Status.DONE, Status.NOT_CONVERGED)
@@ -136,3 +124,80 @@ def test_one_cell_alone_is_a_sweep(name):
         if variable.estimated or variable.derived:
             assert f"{variable.name}_stderr" in ds
     assert tree[f"{name}_replicas"].to_dataset().sizes["replica"] == 3
+
+
+def contents(store, name):
+    """Return the bytes of all that is the same in every run."""
+    return {
+        (group, variable): array.values.tobytes()
+        for group in (name, f"{name}_replicas")
+        for variable, array in store.open_model(group).load().data_vars.items()
+        if variable not in ("core_seconds", "seconds_per_percent")
+    }
+
+
+@pytest.mark.parametrize("name", CHEAP)
+def test_neither_the_cut_into_blocks_nor_their_order_changes_a_byte(name, tmp_path, monkeypatch):
+    request = SweepRequest.parse(request_of(name, replicas=3))
+    monkeypatch.setattr(planning, "BLOCK_SECONDS", 1e6)
+    whole = run_plan(request.plan(), tmp_path / "whole")
+    monkeypatch.setattr(planning, "BLOCK_SECONDS", 0.0)
+    plan, store = request.plan(), SweepStore(tmp_path / "single")
+    store.create(plan)
+    replicas, summary = plan.parts
+    assert len(replicas.blocks) == 3 * len(whole.plan.parts[0].blocks) == 3
+    for block in reversed(list(replicas.blocks)):
+        run_block(store, replicas.name, block)
+    run_block(store, summary.name, 0)
+    assert contents(store, name) == contents(whole, name)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "spectral-diffusion",
+        "golden-rule-network",
+        "golden-rule-strip",
+        "level-statistics",
+        "optimal-network",
+    ],
+)
+def test_a_replica_that_is_dear_asks_again_and_again_whether_it_is_wanted(name):
+    model, (fixed, options) = load_models()[name], CHEAP[name]
+    point = {p.name: p.default for p in model.parameters if p.default is not None} | fixed
+    chosen = {option.name: option.choices[0] for option in model.options} | options
+    asked = []
+
+    def cancelled():
+        asked.append(True)
+        return len(asked) == 3
+
+    with pytest.raises(Cancelled):
+        model.replicate(point, chosen, stream("unwanted", 0), cancelled)
+
+
+COVERED = {
+    "spectral-diffusion": ("F", "W"),
+    "golden-rule-network": ("C_s", "T"),
+    "golden-rule-strip": ("C_energy", "T"),
+    "level-statistics": ("r", "W"),
+    "optimal-network": ("r", "N2"),
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", COVERED)
+def test_error_bars_of_energy_transport_cover_the_mean_as_often_as_they_say(name):
+    """Cells so close that they have the same mean, each with random numbers of its own."""
+    variable, along = COVERED[name]
+    cells, replicas = 400, 16
+    request = request_of(name, replicas)
+    value = request["fixed"].pop(along)
+    request["axes"] = {along: (value * (1 + 1e-9 * np.arange(cells))).tolist()}
+    ds = run(request, name)
+    assert (ds.n_replicas == replicas).all()
+    pull = abs(ds[variable] - ds[variable].mean()) / ds[f"{variable}_stderr"]
+    for width in (1.0, 1.96):  # 68 and 95 % of the law of Gauss
+        expected = 1 - 2 * stats.t.sf(width, replicas - 1)
+        error = np.sqrt(expected * (1 - expected) / cells)
+        assert abs((pull < width).mean() - expected) < 4 * error

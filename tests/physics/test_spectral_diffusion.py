@@ -13,6 +13,7 @@ import delocal
 from delocal.physics import conductivity, scales
 from delocal.physics.disorder import Ensemble, stream
 from delocal.physics.model import Cancelled, Status
+from delocal.physics.models import load_models
 from delocal.physics.models.spectral_diffusion import Regime
 from delocal.physics.parameters import spin_model
 from delocal.physics.transport import flip_flops
@@ -35,9 +36,9 @@ def run(fixed, replicas, axes=None, **options):
     return delocal.run(request)["spectral-diffusion"].to_dataset()
 
 
-def few_spins(number, W=2):
+def few_spins(number, W=2, beta=1.75):
     """A ring with energies and interactions of the order of 1, all pairs in resonance."""
-    spins = Ensemble(d=1, alpha=1.75, beta=1.75, T=W / 2, W=W)
+    spins = Ensemble(d=1, alpha=1.75, beta=beta, T=W / 2, W=W)
     rule = Rule("resonant", 1.0, 3.0, Rmax=number / 2)
     sample = draw_sample(spins, rule, number, stream("few", 0), positions="lattice")
     return sample, sample.pairs._replace(window=np.full(sample.rate.size, np.inf))
@@ -122,10 +123,10 @@ def states_of(number, up=None):
     return every if up is None else every[(every > 0).sum(axis=1) == up]
 
 
-@pytest.mark.parametrize("window", [np.inf, 1.5])
-def test_flip_flops_keep_the_law_of_boltzmann(window):
+@pytest.mark.parametrize(("window", "beta"), [(np.inf, 1.75), (1.5, 1.75), (np.inf, 0.9)])
+def test_flip_flops_keep_the_law_of_boltzmann(window, beta):
     """Within a window not all states are reached, but the law of Boltzmann stays as it is."""
-    sample, pairs = few_spins(6)
+    sample, pairs = few_spins(6, beta=beta)
     rng = stream("boltzmann", 0)
     states = states_of(6, 3)
 
@@ -205,15 +206,51 @@ def test_the_prefactor_in_three_dimensions():
     assert ds.regime == Regime.within
 
 
-def test_the_conductivity_is_that_of_the_paper_times_its_prefactor():
-    """kappa = pi**2/3 4**(1/3) F times Eq. (77), at any T and W, with any t, V and rho."""
-    fixed = {"T": 0.02, "W": 2.0, "t": 0.03, "V": 0.03, "rho": 0.7, "c": 4, "duration": 6}
-    ds = run(fixed, 2)
-    p = spin_model(3, 3, 3, *(fixed[name] for name in ("T", "W", "t", "V", "rho")))
+@pytest.mark.parametrize(
+    ("ranges", "spins"),
+    [
+        ((3, 3, 3), (0.02, 2.0, 0.03, 0.03, 0.7)),
+        ((2, 3, 3), (0.5, 2.0, 0.3, 0.3, 0.7)),
+        ((2, 3, 2.5), (0.5, 2.0, 0.3, 0.2, 0.7)),
+        ((3, 4, 3.5), (0.5, 3.0, 0.06, 0.2, 1.3)),
+    ],
+)
+def test_the_conductivity_is_that_of_the_paper_times_its_prefactor(ranges, spins):
+    """F pi**2/3 4**(beta (2 alpha - d - 2)/D) times Eq. (77), whatever T, W, t, V, rho, alpha."""
+    d, alpha, beta = ranges
+    fixed = dict(
+        zip(("d", "alpha", "beta", "T", "W", "t", "V", "rho"), (*ranges, *spins), strict=True)
+    )
+    ds = run({**fixed, "c": 4, "duration": 6}, 2)
+    assert ds.status == Status.DONE
+    p = spin_model(*ranges, *spins)
+    four = 4 ** (beta / float(p.D))
+    factor = np.pi**2 / 3 * four ** (2 * alpha - d - 2)
     paper = conductivity.kappa_spectral_diffusion(p).value
-    assert ds.kappa / ds.F == pytest.approx(np.pi**2 / 3 * 4 ** (1 / 3) * paper, rel=1e-9)
-    assert ds.R1 * 4 ** (1 / 3) == pytest.approx(scales.optimal_pseudospin_size(p).value, rel=1e-9)
-    assert ds.kappa_stderr / ds.kappa == pytest.approx(ds.F_stderr / ds.F)
+    assert ds.kappa / ds.prefactor == pytest.approx(paper, rel=1e-9)
+    assert ds.prefactor / ds.F == pytest.approx(factor, rel=1e-9)
+    assert ds.prefactor_stderr / ds.F_stderr == pytest.approx(factor, rel=1e-9)
+    assert ds.R1 * four == pytest.approx(scales.optimal_pseudospin_size(p).value, rel=1e-9)
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(("alpha", "beta"), [(3.0, 3.0), (3.5, 3.0)])
+def test_units_of_energy_and_length_are_free(rule, alpha, beta):
+    """The same random numbers in other units: D is an energy times length**2, F a number."""
+    model, (energy, length) = load_models()["spectral-diffusion"], (3.7, 0.6)
+    one = {p.name: p.default for p in model.parameters if p.default is not None}
+    one |= {"d": 3, "alpha": alpha, "beta": beta, "T": 4.0, "W": 20.0, "t": 2.0, "V": 0.7}
+    one |= {"rho": 0.9, "c": 2.0, "duration": 6.0}
+    other = one | {"T": one["T"] * energy, "W": one["W"] * energy, "rho": one["rho"] / length**3}
+    other |= {"t": one["t"] * energy * length**alpha, "V": one["V"] * energy * length**beta}
+    options = {option.name: option.choices[0] for option in model.options} | {"rule": rule}
+    found, scaled = (
+        model.replicate(point, options, stream("units", 0), bool) for point in (one, other)
+    )
+    assert found["hops"] == scaled["hops"] > 0
+    assert scaled["D"] == pytest.approx(found["D"] * energy * length**2, rel=1e-9)
+    assert scaled["F"] == pytest.approx(found["F"], rel=1e-9)
+    np.testing.assert_array_equal(scaled["overlap"], found["overlap"])
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -255,6 +292,7 @@ def test_limits_are_flagged():
     assert ds.regime == Regime.weak_disorder
     ds = run({"d": 2, "W": 12, "c": 4}, 2, positions="lattice")
     assert ds.regime == Regime.convention
+    assert "no exponent of W follows" in ds.F.comment
 
 
 def test_no_band_is_wider_than_the_disorder():
@@ -293,7 +331,7 @@ def test_the_linear_force_is_small_enough():
     assert error < 0.003
     assert weak_error < 0.003
     assert abs(middle - 1) < 0.02 + 2 * error
-    assert abs(weak - 1) < 4 * weak_error
+    assert abs(weak - 1) < min(0.02, 4 * weak_error)
     assert strong < middle
 
 
@@ -307,9 +345,9 @@ def test_the_prefactor_in_three_dimensions_at_length():
 
 @pytest.mark.slow
 def test_the_tail_stands_for_the_hops_beyond():
-    ds = run({"W": 144, "box": 5}, 100, {"Rmax": [1.3, 1.6, 2.0, 2.4]})
+    ds = run({"W": 144, "box": 5}, 100, {"Rmax": [1.0, 1.3, 1.6, 2.0, 2.4]})
     assert (ds.F_stderr < 0.3).all()
-    assert abs(ds.F / ds.F.mean() - 1).max() < 0.1
+    assert abs(ds.F / ds.F.sel(Rmax=2) - 1).max() < 0.1
 
 
 def exponent(W, values, errors):
@@ -340,7 +378,7 @@ def test_exponents_of_disorder_in_three_dimensions(cap):
     assert error < 0.02
     assert rate_error < 0.05
     assert abs(of_D + 1.29) < 0.10
-    assert abs(of_rate + 2.0) < 0.12 + rate_error
+    assert abs(of_rate + 2.0) < 0.12
 
 
 @pytest.mark.slow

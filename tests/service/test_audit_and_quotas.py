@@ -11,6 +11,10 @@ from delocal.service.keys import Caller, Scope
 from delocal.service.quotas import QuotaSettings
 from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings
+from tests.service.conftest import EACH_DATABASE
+from tests.waiting import PATIENCE
+
+pytestmark = EACH_DATABASE
 
 ADA = Caller("ada", "Ada", frozenset(Scope))
 BOB = Caller("bob", "Bob", frozenset(Scope))
@@ -138,7 +142,7 @@ def test_what_was_submitted_long_ago_is_forgotten(start, monkeypatch):
 
 def computed(service, t, by):
     """Submit a sweep that takes a measurable time, and return it when it is done."""
-    return service.sweeps.wait(service.sweeps.submit(request(t, 300_000), by).id, timeout=60)
+    return service.sweeps.wait(service.sweeps.submit(request(t, 300_000), by).id, timeout=PATIENCE)
 
 
 def test_cells_count_until_their_sweep_is_purged(start):

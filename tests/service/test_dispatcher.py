@@ -17,6 +17,7 @@ from delocal.workers.careful import WorkerDied
 from delocal.workers.local import ClusterLost, LocalExecutor, run_plan
 from delocal.workers.store import Receipt
 from tests.service.conftest import enter, wait
+from tests.waiting import PATIENCE, eventually
 
 
 def plan(t=0.02, cells=40, block_cells=5):
@@ -151,16 +152,19 @@ def test_two_dispatchers_on_one_ledger_do_each_block_once(ledger, tmp_path, star
 def test_a_small_sweep_does_not_wait_for_a_large_one(ledger, tmp_path, start):
     large, small = plan(cells=300, block_cells=1), plan(t=0.03)
     enter(ledger, tmp_path, large)
+    hurry = threading.Event()
 
-    def slowly(task):
-        time.sleep(0.02 * len(task.blocks))
-        return [replace(receipt, seconds=0.02) for receipt in run_task(task)]
+    def slowly(task):  # the large one takes half a minute, unless somebody is in a hurry
+        if task.digest == large.digest:
+            hurry.wait(0.4 * len(task.blocks))
+        return [replace(receipt, seconds=0.2) for receipt in run_task(task)]
 
     start(ThreadExecutor(slowly))
-    time.sleep(0.2)
+    eventually(lambda: ledger.sweep(large.sweep_id).blocks_done)
     enter(ledger, tmp_path, small)
     wait(ledger, small.sweep_id)
     assert not ledger.sweep(large.sweep_id).state.ended
+    hurry.set()
     wait(ledger, large.sweep_id)
 
 
@@ -180,7 +184,7 @@ def test_a_task_that_ends_late_does_not_touch_the_next_lease_of_its_blocks(ledge
     for task, done in late:
         done(task, [])  # cancelled, as it was asked to
     dispatcher._settle_finished()
-    assert ledger.lease(one.sweep_id, "another", 4, time.time() + 60) is None  # all are held
+    assert ledger.lease(one.sweep_id, "another", 4, 60) is None  # all are held
     dispatcher.stop()
 
 
@@ -261,7 +265,7 @@ def test_tasks_are_shorter_the_more_sweeps_there_are(ledger, tmp_path, start):
 def test_a_restart_takes_up_what_the_dead_service_left(ledger, tmp_path, start, monkeypatch):
     sweep = plan()
     store = enter(ledger, tmp_path, sweep)
-    lease = ledger.lease(sweep.sweep_id, "dead", 4, time.time() + 0.5)
+    lease = ledger.lease(sweep.sweep_id, "dead", 4, 0.5)
     assert lease.blocks == (0, 1, 2, 3)
     stored = run_block(store, "scaling", 0)  # written, but the service died before recording it
     leftover = store.zarr_path / "scaling" / "kappa_sd" / "c.3.0123abcd.partial"
@@ -269,10 +273,7 @@ def test_a_restart_takes_up_what_the_dead_service_left(ledger, tmp_path, start, 
     start(LocalExecutor())
     assert wait(ledger, sweep.sweep_id).state == SweepState.DONE
     assert ledger.checksums(sweep.sweep_id)["scaling", 0] == stored.checksum
-    end = time.monotonic() + 5
-    while leftover.exists():  # what the dead service was writing
-        assert time.monotonic() < end
-        time.sleep(0.01)
+    eventually(lambda: not leftover.exists())  # what the dead service was writing
 
 
 def test_a_locked_ledger_does_not_kill_the_dispatcher(ledger, tmp_path, start, monkeypatch):
@@ -345,17 +346,15 @@ def test_a_cluster_that_is_lost_while_blocks_are_chosen_fails_no_sweep(ledger, t
     assert wait(ledger, plan().sweep_id).state == SweepState.DONE
 
 
-def test_stopping_gives_what_is_in_flight_to_the_next_service(ledger, tmp_path, start):
+def test_stopping_gives_what_is_in_flight_to_the_next_service(ledger, tmp_path, start, monkeypatch):
+    monkeypatch.setattr(dispatching, "LEASE_SECONDS", 3600.0)  # none runs out here
     enter(ledger, tmp_path, plan())
     release = threading.Event()
-    first = start(ThreadExecutor(lambda task: (release.wait(30), run_task(task))[1]))
-    while not ledger.sweep(plan().sweep_id).state == SweepState.RUNNING:
-        time.sleep(0.01)
+    first = start(ThreadExecutor(lambda task: (release.wait(PATIENCE), run_task(task))[1]))
+    eventually(lambda: ledger.sweep(plan().sweep_id).state == SweepState.RUNNING)
     first.stop()
-    began = time.monotonic()
     start(LocalExecutor())
     wait(ledger, plan().sweep_id)
-    assert time.monotonic() - began < dispatching.LEASE_SECONDS / 2  # no lease had to run out
     release.set()
 
 
@@ -377,13 +376,13 @@ def test_tasks_take_about_half_a_second_and_leave_work_for_every_slot(ledger, tm
     assert dispatcher._blocks_per_task(sweep) == 1  # nobody knows what it costs
     other = plan(t=0.05, cells=1000, block_cells=10)
     enter(ledger, tmp_path, other)
-    lease = ledger.lease(other.sweep_id, dispatcher.owner, 1, time.time() + 60)
+    lease = ledger.lease(other.sweep_id, dispatcher.owner, 1, 60)
     root = str(dispatcher.store(other.sweep_id).root)
     found = run_task(Task(root, other.digest, "scaling", lease.blocks))
     cheap = [replace(receipt, seconds=1e-3) for receipt in found]
     ledger.record(other, dispatcher.owner, "scaling", cheap)
     assert dispatcher._blocks_per_task(sweep) == 32  # cheap: a quarter for each of 2 slots
-    lease = ledger.lease(sweep.sweep_id, dispatcher.owner, 1, time.time() + 60)
+    lease = ledger.lease(sweep.sweep_id, dispatcher.owner, 1, 60)
     root = str(dispatcher.store(sweep.sweep_id).root)
     receipts = run_task(Task(root, sweep.digest, "scaling", lease.blocks))
     slow = [Receipt(r.model, r.block, r.checksum, r.counts, 0.2) for r in receipts]
@@ -437,21 +436,16 @@ def careful_until_death(task, deadly):
         blocks._cell_by_cell, blocks.Journal.__exit__ = whole, tidy
 
 
-def test_turns_follow_the_priority(ledger, tmp_path, start):
+def test_turns_follow_the_priority(ledger, tmp_path, start, monkeypatch):
+    monkeypatch.setattr(Dispatcher, "_blocks_per_task", lambda self, plan, share: 1)
     plans = {Priority.HIGH: plan(t=0.01, cells=400), Priority.LOW: plan(t=0.03, cells=400)}
     for priority, one in plans.items():
         enter(ledger, tmp_path, one, priority=priority)
     executor = ThreadExecutor(lambda task: (time.sleep(0.002), run_task(task))[1])
     executor.slots = 1
-    dispatching_one_by_one(start, executor)
+    start(executor)
     for one in plans.values():
         wait(ledger, one.sweep_id)
     first = [task.digest for task in executor.tasks[:60]]
     assert first.count(plans[Priority.HIGH].digest) == pytest.approx(54, abs=4)  # 9 of 10
     assert first.count(plans[Priority.LOW].digest) >= 3  # and nobody starves
-
-
-def dispatching_one_by_one(start, executor):
-    """Start a dispatcher whose tasks are single blocks."""
-    dispatcher = start(executor)
-    dispatcher._blocks_per_task = lambda plan, share: 1

@@ -18,6 +18,7 @@ from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
 from delocal.workers.storage import storage_at, within
 from delocal.workers.store import SweepStore
+from tests.waiting import PATIENCE
 
 REQUEST = {
     "name": "a sweep",
@@ -334,7 +335,7 @@ def test_an_unfinished_sweep_that_the_ledger_lost_goes_on(clinic):
     assert clinic.record().counts["not_computed"] > 0
     service = Service(clinic.settings)
     try:
-        done = service.sweeps.wait(clinic.id, 60)
+        done = service.sweeps.wait(clinic.id, PATIENCE)
         assert (done.state, done.counts) == (SweepState.DONE, clinic.before.counts)
     finally:
         service.close()
@@ -440,7 +441,7 @@ def test_a_lost_block_that_is_not_stored_is_computed_if_somebody_wants_it(
     try:
         if before == "cancelled":
             service.sweeps.retry(clinic.id)
-        done = service.sweeps.wait(clinic.id, 60)
+        done = service.sweeps.wait(clinic.id, PATIENCE)
         assert (done.state, done.counts) == (SweepState.DONE, clinic.before.counts)
     finally:
         service.close()

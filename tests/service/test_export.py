@@ -19,6 +19,7 @@ from delocal.service.export import export_store
 from delocal.service.provenance import provenance
 from delocal.service.request import SweepRequest
 from delocal.workers.local import run_plan
+from delocal.workers.lost import LostChunk
 from delocal.workers.storage import within
 from delocal.workers.store import SweepStore
 
@@ -203,6 +204,15 @@ def test_an_export_that_fails_leaves_nothing(store, suffix, tmp_path):
     with pytest.raises(OSError, match="no room"):
         export_store(store, folder / f"s{suffix}", full)
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("suffix", [".zarr", ".zip", ".nc", ".parquet"])
+def test_a_sweep_that_lost_a_chunk_is_not_exported(tmp_path, suffix):
+    store = run_plan(plan(), tmp_path / "sweep")
+    store.storage.remove("data.zarr/scaling/kappa_sd/c.0.0.0")
+    with pytest.raises(LostChunk, match=r"scaling/kappa_sd/c\.0\.0\.0"):
+        export_store(store, tmp_path / f"s{suffix}")
+    assert [path.name for path in tmp_path.iterdir()] == ["sweep"]
 
 
 def test_an_unfinished_sweep_is_not_exported(place, tmp_path):

@@ -9,6 +9,8 @@ from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
 from delocal.workers.local import run_plan
+from tests.service.conftest import EACH_DATABASE, PLACES_AND_DATABASES
+from tests.waiting import PATIENCE
 
 COUNTED = {"noise": 0, "square": 0}
 
@@ -64,7 +66,7 @@ def toys(install):
 
 def run(service, request):
     record = service.sweeps.submit(SweepRequest.parse(request))
-    record = service.sweeps.wait(record.id, timeout=60)
+    record = service.sweeps.wait(record.id, timeout=PATIENCE)
     assert record.state == SweepState.DONE
     return record.id
 
@@ -84,6 +86,7 @@ def at_once(tmp_path, request):
     return contents(run_plan(SweepRequest.parse(request).plan(), tmp_path / "alone"))
 
 
+@EACH_DATABASE
 @pytest.mark.parametrize(
     ("changes", "whole", "new"),
     [
@@ -113,7 +116,7 @@ def test_an_extended_sweep_is_the_one_asked_for_at_once(service, tmp_path, chang
     first = run(service, REQUEST)
     COUNTED.update(noise=0, square=0)
     extended = service.sweeps.extend(first, changes)
-    service.sweeps.wait(extended.id, timeout=60)
+    service.sweeps.wait(extended.id, timeout=PATIENCE)
     assert new == COUNTED  # nothing that was there is computed again
     assert extended.id == SweepRequest.parse(whole).plan().sweep_id != first
     assert contents(service.sweeps.store(extended.id)) == at_once(tmp_path, whole)
@@ -122,6 +125,7 @@ def test_an_extended_sweep_is_the_one_asked_for_at_once(service, tmp_path, chang
     ]
 
 
+@EACH_DATABASE
 def test_a_sweep_that_shares_cells_finds_them_by_itself(service, tmp_path):
     run(service, REQUEST)
     other = {**REQUEST, "axes": {"x": [3, 4], "z": [1, 3]}}
@@ -146,7 +150,7 @@ def damage(storage, name):
 
 
 @pytest.fixture
-def anywhere(tmp_path, place, monkeypatch):
+def anywhere(tmp_path, place, on_each_database, monkeypatch):
     """A service whose sweeps lie in a folder or a bucket, and are cut into blocks of one cell."""
     monkeypatch.setattr("delocal.workers.plan.BLOCK_CELLS", 1)
     cluster = ClusterSettings(kind="none")
@@ -155,15 +159,17 @@ def anywhere(tmp_path, place, monkeypatch):
     service.close()
 
 
+@PLACES_AND_DATABASES
 def test_cells_are_copied_from_place_to_place(anywhere, tmp_path):
     first = run(anywhere, REQUEST)
     COUNTED.update(noise=0, square=0)
     extended = anywhere.sweeps.extend(first, MORE)
-    anywhere.sweeps.wait(extended.id, timeout=60)
+    anywhere.sweeps.wait(extended.id, timeout=PATIENCE)
     assert {"noise": 8, "square": 1} == COUNTED
     assert contents(anywhere.sweeps.store(extended.id)) == at_once(tmp_path, WHOLE)
 
 
+@PLACES_AND_DATABASES
 def test_what_is_damaged_or_unsigned_is_computed_and_not_copied(anywhere, tmp_path):
     first = run(anywhere, REQUEST)
     storage = anywhere.sweeps.store(first).storage
@@ -172,12 +178,13 @@ def test_what_is_damaged_or_unsigned_is_computed_and_not_copied(anywhere, tmp_pa
     storage.remove("receipts/square/0000001.json")
     COUNTED.update(noise=0, square=0)
     extended = anywhere.sweeps.extend(first, MORE)
-    anywhere.sweeps.wait(extended.id, timeout=60)
+    anywhere.sweeps.wait(extended.id, timeout=PATIENCE)
     assert COUNTED["square"] == 1 + 2
     assert COUNTED["noise"] > 8
     assert contents(anywhere.sweeps.store(extended.id)) == at_once(tmp_path, WHOLE)
 
 
+@PLACES_AND_DATABASES
 def test_a_sweep_purged_before_its_cells_were_copied(anywhere, tmp_path):
     first = run(anywhere, REQUEST)
     anywhere.dispatcher.stop()
@@ -190,6 +197,7 @@ def test_a_sweep_purged_before_its_cells_were_copied(anywhere, tmp_path):
     assert contents(anywhere.sweeps.store(extended.id)) == at_once(tmp_path, WHOLE)
 
 
+@PLACES_AND_DATABASES
 def test_a_deleted_sweep_is_no_source(anywhere):
     first = run(anywhere, REQUEST)
     assert anywhere.sweeps.estimate(SweepRequest.parse(WHOLE)).known == 3 * 8 + 3
@@ -204,6 +212,7 @@ def test_a_deleted_sweep_is_no_source(anywhere):
     assert {"noise": 4 * 8, "square": 4} == COUNTED
 
 
+@PLACES_AND_DATABASES
 def test_a_plan_that_is_damaged_is_no_source(anywhere):
     first = run(anywhere, REQUEST)
     anywhere.sweeps.store(first).storage.write("plan.json", b"{")
@@ -217,11 +226,12 @@ def go_on(stopped, sweep_id):
     """Let another service do what one that was stopped left."""
     another = Service(stopped.settings)
     try:
-        assert another.sweeps.wait(sweep_id, timeout=60).state == SweepState.DONE
+        assert another.sweeps.wait(sweep_id, timeout=PATIENCE).state == SweepState.DONE
     finally:
         another.close()
 
 
+@EACH_DATABASE
 def test_another_seed_or_option_or_version_shares_nothing(service):
     run(service, REQUEST)
     COUNTED.update(noise=0, square=0)

@@ -11,6 +11,7 @@ import structlog
 from delocal.service.logs import LogSettings, adopt_logs, configure_logs, quiet_logs
 from delocal.service.settings import ClusterSettings, Service, Settings
 from tests.service.test_audit_and_quotas import request
+from tests.waiting import PATIENCE
 
 
 def lines(stream):
@@ -101,7 +102,7 @@ def test_what_a_task_does_is_told_with_its_sweep_and_blocks(tmp_path):
     configure_logs(LogSettings(level="debug"), stream)
     service = Service(Settings(data=tmp_path, cluster=ClusterSettings(kind="none")))
     sweep = service.sweeps.submit(request(0.1, 200_000))
-    service.sweeps.wait(sweep.id, timeout=60)
+    service.sweeps.wait(sweep.id, timeout=PATIENCE)
     service.close()
     told = lines(stream)
     done = [line for line in told if line["event"] == "task done"]

@@ -1,7 +1,6 @@
 """A Monte Carlo sweep through ledger and dispatcher: stages, targets, restarts, same bytes."""
 
 import threading
-import time
 
 import numpy as np
 import pytest
@@ -17,6 +16,7 @@ from delocal.workers.block import run_task
 from delocal.workers.local import LocalExecutor, run_plan
 from tests.service.conftest import enter as enter_plan
 from tests.service.conftest import wait
+from tests.waiting import PATIENCE, eventually
 
 NOISE = Model(
     name="noise",
@@ -137,24 +137,25 @@ def test_replicas_of_one_cell_are_spread_over_workers(ledger, tmp_path):
 
 def test_a_restart_between_stages_goes_on_to_the_same_bytes(ledger, tmp_path, reference):
     plan, store = enter(ledger, tmp_path)
-    left = {"tasks": 5}
+    left, ended = {"tasks": 5}, threading.Event()
 
     def dying(task):
         left["tasks"] -= 1
-        if left["tasks"] < 0:
-            raise SystemError("the machine went away")
+        if left["tasks"] < 0:  # the machine went away: nothing is heard of it any more
+            ended.wait(PATIENCE)
+            raise SystemError
         return run_task(task)
 
     first = Dispatcher(ledger, Threads(1, dying), tmp_path / "sweeps")
     first.start()
-    while left["tasks"] > 0:
-        time.sleep(0.01)
+    eventually(lambda: left["tasks"] < 0)
     first.stop()
     assert not ledger.sweep(plan.sweep_id).state.ended
     second = Dispatcher(ledger, LocalExecutor(), tmp_path / "sweeps")
     second.start()
     assert wait(ledger, plan.sweep_id).state == SweepState.DONE
     second.stop()
+    ended.set()
     assert contents(store) == reference
 
 
@@ -193,11 +194,14 @@ def test_a_service_runs_a_monte_carlo_sweep(tmp_path, reference, monkeypatch):
     request = SweepRequest.parse(REQUEST)
     estimate = service.sweeps.estimate(request)
     assert (estimate.cells, estimate.core_seconds) == (6, pytest.approx(6 * 8 * 0.2))
-    sweep = service.sweeps.wait(service.sweeps.submit(request).id, timeout=30)
+    sweep = service.sweeps.wait(service.sweeps.submit(request).id, timeout=PATIENCE)
     assert sweep.state == SweepState.DONE
     store = service.sweeps.store(sweep.id)
     assert contents(store) == reference
     assert set(store.open().children) == {"noise", "noise_replicas"}
+    measured = service.ledger.seconds_per_cell("noise", "1")
+    assert 0 < measured < 0.2
+    assert service.sweeps.estimate(request).core_seconds == pytest.approx(6 * 8 * measured)
     service.close()
 
 

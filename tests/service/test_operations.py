@@ -2,7 +2,6 @@
 
 import errno
 import os
-import time
 
 import pytest
 import sqlalchemy as sa
@@ -12,6 +11,7 @@ from delocal.service.states import BlockState, SweepState
 from delocal.workers.local import ClusterLost
 from delocal.workers.storage import storage_at
 from tests.service.test_audit_and_quotas import request
+from tests.waiting import PATIENCE
 
 
 def numbers(service):
@@ -32,7 +32,7 @@ def test_sweeps_and_blocks_are_counted_by_state(service):
     assert found['delocal_sweeps{state="queued"}'] == 1
     assert found['delocal_sweeps{state="done"}'] == 1
     assert found["delocal_queue_depth"] == found['delocal_blocks{state="queued"}'] == sweep.blocks
-    service.ledger.lease(sweep.id, "me", 2, time.time() + 60)
+    service.ledger.lease(sweep.id, "me", 2, 60)
     found = numbers(service)
     assert found['delocal_blocks{state="leased"}'] == 2
     assert found["delocal_queue_depth"] == sweep.blocks - 2
@@ -43,7 +43,7 @@ def test_sweeps_and_blocks_are_counted_by_state(service):
 
 def test_blocks_are_timed_by_model(service):
     sweep = service.sweeps.submit(request(0.1, 300_000))
-    sweep = service.sweeps.wait(sweep.id, timeout=60)
+    sweep = service.sweeps.wait(sweep.id, timeout=PATIENCE)
     service.dispatcher.stop()  # what it had in hand is counted
     found = numbers(service)
     assert found['delocal_block_seconds_count{model="scaling"}'] == sweep.blocks > 1
@@ -58,9 +58,9 @@ def test_blocks_are_timed_by_model(service):
 def test_a_lease_that_ran_out_is_counted_by_who_takes_over(service):
     service.dispatcher.stop()
     sweep = service.sweeps.submit(request(0.1, 300_000))
-    service.ledger.lease(sweep.id, "lost", 2, time.time() - 1)
+    service.ledger.lease(sweep.id, "lost", 2, -1)
     assert numbers(service)["delocal_lease_expiries_total"] == 0
-    while service.ledger.lease(sweep.id, "me", 10, time.time() + 60):
+    while service.ledger.lease(sweep.id, "me", 10, 60):
         pass
     assert numbers(service)["delocal_lease_expiries_total"] == 2
 

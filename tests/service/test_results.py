@@ -133,5 +133,6 @@ def test_what_is_read_early_is_read_again(tmp_path):
 def test_datasets_stay_open_and_are_found_by_model(store):
     kept = OpenDatasets()
     assert kept.get(store, None) is kept.get(store, "scaling")
+    assert not kept.get(store, None).chunks  # reading through dask takes several times as long
     with pytest.raises(NotFound, match="did you mean 'scaling'"):
         kept.get(store, "scalin")

@@ -19,6 +19,7 @@ from delocal.service.states import SweepState
 from delocal.workers import storage as storage_module
 from delocal.workers.local import run_plan
 from tests.api.conftest import client_of
+from tests.waiting import PATIENCE, eventually
 
 REQUEST = {
     "models": ["scaling"],
@@ -57,13 +58,6 @@ def disk(monkeypatch):
     return Disk(monkeypatch)
 
 
-def until(condition, seconds=60):
-    end = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < end
-        time.sleep(0.005)
-
-
 def kinds(service, sweep_id):
     return [event.kind for event in service.sweeps.events(sweep_id, 0)]
 
@@ -80,15 +74,15 @@ def test_a_sweep_waits_for_room_and_goes_on_by_itself(service, disk, number, tmp
     request = SweepRequest.parse(REQUEST)
     disk.error = number
     sweep_id = service.sweeps.submit(request).id
-    until(lambda: service.sweeps.get(sweep_id).paused)
-    until(lambda: disk.refused > 3 * dispatching.ATTEMPTS)
+    eventually(lambda: service.sweeps.get(sweep_id).paused)
+    eventually(lambda: disk.refused > 3 * dispatching.ATTEMPTS)
     waiting = service.sweeps.get(sweep_id)
     assert waiting.state == SweepState.RUNNING
     assert waiting.blocks_done == 0
     assert os.strerror(number) in waiting.paused
     assert kinds(service, sweep_id).count("paused") == 1
     disk.error = None
-    done = service.sweeps.wait(sweep_id, 60)
+    done = service.sweeps.wait(sweep_id, PATIENCE)
     assert (done.state, done.counts) == (SweepState.DONE, {"done": 60})
     assert done.paused is None
     assert kinds(service, sweep_id).count("resumed") == 1
@@ -105,33 +99,33 @@ def test_while_it_waits_nothing_is_computed(service, disk, monkeypatch):
     )
     disk.error = errno.ENOSPC
     sweep_id = service.sweeps.submit(SweepRequest.parse(REQUEST)).id
-    until(lambda: service.sweeps.get(sweep_id).paused and not service.dispatcher.in_flight)
+    eventually(lambda: service.sweeps.get(sweep_id).paused and not service.dispatcher.in_flight)
     begun, refused = len(tasks), disk.refused
-    until(lambda: disk.refused > refused + 2)  # only looked whether there is room
+    eventually(lambda: disk.refused > refused + 2)  # only looked whether there is room
     assert len(tasks) == begun
 
 
 def test_a_sweep_that_waits_can_be_cancelled(service, disk):
     disk.error = errno.ENOSPC
     sweep_id = service.sweeps.submit(SweepRequest.parse(REQUEST)).id
-    until(lambda: service.sweeps.get(sweep_id).paused)
+    eventually(lambda: service.sweeps.get(sweep_id).paused)
     service.sweeps.cancel(sweep_id)
     disk.error = None
-    until(lambda: not service.dispatcher.in_flight)
+    eventually(lambda: not service.dispatcher.in_flight)
     assert service.sweeps.get(sweep_id).state == SweepState.CANCELLED
     service.sweeps.retry(sweep_id)
-    assert service.sweeps.wait(sweep_id, 60).counts == {"done": 60}
+    assert service.sweeps.wait(sweep_id, PATIENCE).counts == {"done": 60}
 
 
 def test_a_service_that_starts_while_a_sweep_waits_goes_on_with_it(service, disk, tmp_path):
     disk.error = errno.ENOSPC
     sweep_id = service.sweeps.submit(SweepRequest.parse(REQUEST)).id
-    until(lambda: service.sweeps.get(sweep_id).paused)
+    eventually(lambda: service.sweeps.get(sweep_id).paused)
     service.close()
     disk.error = None
     again = Service(service.settings)
     try:
-        done = again.sweeps.wait(sweep_id, 60)
+        done = again.sweeps.wait(sweep_id, PATIENCE)
         assert (done.state, done.paused) == (SweepState.DONE, None)
     finally:
         again.close()
@@ -153,12 +147,12 @@ def test_a_place_that_is_away_ends_no_sweep(tmp_path, place, monkeypatch):
         for verb in ("read", "version", "write"):
             patch.setattr(storage, verb, away)
         service = Service(settings)
-        until(lambda: service.sweeps.get(sweep_id).paused)
+        eventually(lambda: service.sweeps.get(sweep_id).paused)
         time.sleep(5 * dispatching.PAUSE_SECONDS)
         assert service.sweeps.get(sweep_id).state == SweepState.QUEUED
         assert "no answer" in service.sweeps.get(sweep_id).paused
     try:
-        done = service.sweeps.wait(sweep_id, 60)
+        done = service.sweeps.wait(sweep_id, PATIENCE)
         assert (done.state, done.counts, done.paused) == (SweepState.DONE, {"done": 60}, None)
         assert {"paused", "resumed"} <= set(kinds(service, sweep_id))
     finally:
@@ -169,7 +163,7 @@ def test_an_ordinary_error_of_the_disk_counts_as_before(service, disk):
     """A disk that is broken, not full, is no reason to wait for ever."""
     disk.error = errno.EIO
     sweep_id = service.sweeps.submit(SweepRequest.parse(REQUEST)).id
-    failed = service.sweeps.wait(sweep_id, 120)
+    failed = service.sweeps.wait(sweep_id, PATIENCE)
     assert failed.state == SweepState.FAILED
     assert failed.paused is None
 
@@ -180,7 +174,6 @@ def full():
 
 
 def test_a_full_disk_under_the_ledger_is_waited_for(service, monkeypatch):
-    sweep_id = service.sweeps.submit(SweepRequest.parse(REQUEST)).id
     record, refused = service.ledger.record, []
 
     def sometimes(*arguments):
@@ -190,7 +183,8 @@ def test_a_full_disk_under_the_ledger_is_waited_for(service, monkeypatch):
         record(*arguments)
 
     monkeypatch.setattr(service.ledger, "record", sometimes)
-    done = service.sweeps.wait(sweep_id, 60)
+    sweep_id = service.sweeps.submit(SweepRequest.parse(REQUEST)).id
+    done = service.sweeps.wait(sweep_id, PATIENCE)
     assert (done.state, done.counts) == (SweepState.DONE, {"done": 60})
     assert len(refused) == 2
 
@@ -237,18 +231,17 @@ def test_a_real_disk_that_fills_up(small_disk, tmp_path):
     try:
         request = SweepRequest.parse({**REQUEST, "axes": {"T": {"geomspace": [1e-6, 1e-2, 600]}}})
         sweep_id = service.sweeps.submit(request).id
-        until(lambda: service.sweeps.get(sweep_id).blocks_done > 2)
+        eventually(lambda: service.sweeps.get(sweep_id).blocks_done > 2)
         _fill(hog)
-        until(lambda: _attempt_fails(small_disk))
+        eventually(lambda: _attempt_fails(small_disk))
         time.sleep(3)  # while nothing can be written, by anybody
         before = service.sweeps.get(sweep_id)
         assert not before.state.ended
         hog.unlink()
-        done = service.sweeps.wait(sweep_id, 120)
+        done = service.sweeps.wait(sweep_id, PATIENCE)
         assert (done.state, done.counts) == (SweepState.DONE, {"done": 600})
         assert service.ledger.failures(sweep_id) == []
-        leftovers = list(service.sweeps.store(sweep_id).leftovers())
-        assert leftovers == []
+        eventually(lambda: not list(service.sweeps.store(sweep_id).leftovers()))
     finally:
         hog.unlink(missing_ok=True)
         service.close()

@@ -1,5 +1,7 @@
 """What callers may do: submit, find again, estimate, and go on after a restart."""
 
+import threading
+
 import pytest
 
 from delocal.service.errors import NotFound, RequestError
@@ -7,6 +9,7 @@ from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings, make_executor
 from delocal.service.states import SweepState
 from delocal.service.sweeps import describe_models, one_model
+from tests.waiting import PATIENCE
 
 LIGHT = {
     "models": ["scaling"],
@@ -27,9 +30,12 @@ def test_a_light_sweep_is_done_when_submit_returns(service):
 
 
 def test_a_heavy_sweep_is_queued_and_then_done(service):
+    begin = threading.Event()
+    service.executor._pool.submit(begin.wait, PATIENCE)
     sweep = submit(service, HEAVY)
     assert not sweep.state.ended
-    assert service.sweeps.wait(sweep.id, timeout=60).counts == {"done": 200_000}
+    begin.set()
+    assert service.sweeps.wait(sweep.id, timeout=PATIENCE).counts == {"done": 200_000}
 
 
 def test_an_identical_request_finds_the_sweep_whatever_its_name(service):
@@ -77,7 +83,7 @@ def test_a_service_started_again_goes_on(tmp_path):
     sweep = submit(first, HEAVY)
     first.close()
     second = Service(settings)
-    assert second.sweeps.wait(sweep.id, timeout=60).state == SweepState.DONE
+    assert second.sweeps.wait(sweep.id, timeout=PATIENCE).state == SweepState.DONE
     second.close()
 
 

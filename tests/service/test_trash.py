@@ -11,6 +11,10 @@ from delocal.service.request import SweepRequest
 from delocal.service.settings import ClusterSettings, Service, Settings
 from delocal.service.states import SweepState
 from delocal.service.tables import tables
+from tests.service.conftest import PLACES_AND_DATABASES
+from tests.waiting import PATIENCE
+
+pytestmark = PLACES_AND_DATABASES
 
 REQUEST = {
     "models": ["scaling"],
@@ -20,7 +24,7 @@ REQUEST = {
 
 
 @pytest.fixture
-def start(tmp_path, place):
+def start(tmp_path, place, on_each_database):
     services = []
 
     def _start(**settings):
@@ -201,7 +205,7 @@ def test_the_service_empties_its_trash_by_itself(start, monkeypatch):
     monkeypatch.setattr(service.sweeps.trash, "_forget", lambda sweep_id: gone.set())
     sweep = submit(service)
     service.sweeps.delete(sweep.id)
-    assert gone.wait(20)
+    assert gone.wait(PATIENCE)
 
 
 def test_a_disk_that_is_away_does_not_end_the_watch(start, monkeypatch):
@@ -216,4 +220,4 @@ def test_a_disk_that_is_away_does_not_end_the_watch(start, monkeypatch):
         raise OSError("the disk is away")
 
     monkeypatch.setattr(service.sweeps.trash, "purge_old", broken)
-    assert enough.wait(20)
+    assert enough.wait(PATIENCE)

@@ -14,13 +14,16 @@ from benchmarks import (
     kernel,
     nearly_localized,
     network,
+    peers,
     queries,
+    scaling,
     spectral_diffusion,
     sweep,
 )
 from benchmarks.report import Row, publish
+from delocal.service.request import SweepRequest
 from validation import finder as large_finder
-from validation import scaling
+from validation import scaling as laws
 
 COLUMNS = ["name", "value", "bar", "better", "holds", "command"]
 SMALL = (3, 4, 70, 70)
@@ -38,8 +41,9 @@ SMALL = (3, 4, 70, 70)
         lambda: nearly_localized.rows(cells=2000, peer=20, repeats=1),
         lambda: spectral_diffusion.rows(sizes=(1000,), attempts=200_000),
         lambda: bond_networks.rows(L=6, L2=8, grains=2, repeats=1),
-        lambda: dispatcher.rows(small=50, large=200, dispatched=20, dask=20),
+        lambda: dispatcher.rows(50, 200, dispatched=20, dask=20, resumed=200, away=[0.5]),
         lambda: engine.rows(replicas=20, spins=10_000, cancels=2, workers=1, repeats=1),
+        lambda: scaling.rows(workers=(3,), spins=10_000),
         lambda: fairness.rows(blocks=2, repeats=1),
     ],
     ids=[
@@ -54,6 +58,7 @@ SMALL = (3, 4, 70, 70)
         "bond-networks",
         "dispatcher",
         "engine",
+        "scaling",
         "fairness",
     ],
 )
@@ -65,8 +70,15 @@ def test_the_benchmarks_run(rows):
         assert list(row.as_dict()) == COLUMNS
 
 
+def test_peers_find_the_same(tmp_path):
+    plan = SweepRequest.parse(sweep.request((2, 2, 3, 2), t=0.02)).plan()
+    local, seconds = peers.taken(plan, tmp_path)
+    assert local > 0
+    assert {name.split()[0] for name in seconds} == {"joblib", "xyzpy", "signac"}
+
+
 def test_the_long_statistics_hold_on_a_few_points():
-    for row in [*scaling.rows(samples=30, slopes=2), *large_finder.rows(spins=20_000)]:
+    for row in [*laws.rows(samples=30, slopes=2), *large_finder.rows(spins=20_000)]:
         assert row.holds, row
 
 

@@ -71,9 +71,9 @@ def scripts(page):
 WITH_SCRIPTS = [
     page
     for page in PAGES
-    if list(scripts(page)) and page.name not in ("CONTRIBUTING.md", "run-on-slurm.md")
+    if list(scripts(page)) and page.name not in ("CONTRIBUTING.md", "run-on-slurm.md", "operate.md")
 ]
-"""Pages that run here; the other two have tests of their own, here and in test_slurm.py."""
+"""Pages that run here; the others have tests of their own: here, test_slurm.py, test_operate.py."""
 
 
 def test_there_are_scripts_to_run():

@@ -3,14 +3,15 @@
 import os
 import signal
 import sys
-import time
 
 import psutil
 import pytest
 
 from delocal.api.client import Client
+from delocal.workers.clusters.processes import DEATH_SECONDS
 from tests.processes import free_port, sessions
 from tests.system.test_end_to_end import connect_when_up
+from tests.waiting import PATIENCE, eventually
 from tests.workers.clusters.test_slurm import SBATCH, SCANCEL, SQUEUE, running
 
 SWEEP = {
@@ -47,8 +48,7 @@ def busy(port):
     with connect_when_up(f"http://127.0.0.1:{port}") as client:
         assert isinstance(client, Client)
         sweep = client.submit(SWEEP)
-        while not sweep.status()["blocks"]["done"]:
-            time.sleep(0.05)
+        eventually(lambda: sweep.status()["blocks"]["done"])
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_workers_on_this_machine_end_with_the_service(start, port, how):
         service.terminate()
     else:
         os.killpg(service.pid, signal.SIGTERM)
-    service.wait(timeout=60)
-    _, alive = psutil.wait_procs(family, timeout=30)
+    service.wait(timeout=PATIENCE)
+    _, alive = psutil.wait_procs(family, timeout=PATIENCE)
     assert alive == []
 
 
@@ -85,5 +85,5 @@ def test_jobs_of_slurm_end_when_the_service_is_killed(start, port, tmp_path, mon
     assert workers
     service.kill()
     service.wait()
-    _, alive = psutil.wait_procs(workers, timeout=90)
+    _, alive = psutil.wait_procs(workers, timeout=DEATH_SECONDS + PATIENCE)
     assert alive == []

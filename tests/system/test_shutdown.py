@@ -20,6 +20,7 @@ from delocal.service.settings import ClusterSettings, Settings
 from delocal.service.tables import blocks
 from tests.processes import free_port
 from tests.system.test_end_to_end import connect_when_up
+from tests.waiting import PATIENCE, eventually
 
 HEAVY = {
     "models": ["scaling"],
@@ -31,8 +32,9 @@ HEAVY = {
     "fixed": {"alpha": 3, "beta": 3},
 }
 SLOW_MODELS = (
-    "import time, delocal.api.routes.models as m; describe = m.describe_models;"
-    "m.describe_models = lambda: (time.sleep({seconds}), describe())[1];"
+    "import pathlib, time, delocal.api.routes.models as m; describe = m.describe_models;"
+    "asked = pathlib.Path({asked!r});"
+    "m.describe_models = lambda: (asked.touch(), time.sleep({seconds}), describe())[-1];"
     "from delocal.api.cli import main; main()"
 )
 
@@ -43,9 +45,9 @@ class Started:
     def __init__(self, data, cluster, seconds=2.0, **settings):
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
-        self.log = data / "log"
+        self.log, self.asked = data / "log", data / "asked"
         data.mkdir(exist_ok=True)
-        code = SLOW_MODELS.format(seconds=seconds)
+        code = SLOW_MODELS.format(seconds=seconds, asked=str(self.asked))
         arguments = ["serve", "--port", str(port), "--data", str(data), "--workers", "2"]
         environment = {
             **os.environ,
@@ -84,7 +86,7 @@ def start(tmp_path):
     for service in started:
         for process in service.family():
             process.kill()
-        service.process.wait(timeout=30)
+        service.process.wait(timeout=PATIENCE)
 
 
 def session_of(process):
@@ -96,7 +98,7 @@ def session_of(process):
 
 def nothing_left(service):
     """Whether every process of a service has ended, or does so soon."""
-    _, alive = psutil.wait_procs(service.family(), timeout=10)
+    _, alive = psutil.wait_procs(service.family(), timeout=PATIENCE)
     return alive == [] and service.family() == []
 
 
@@ -108,27 +110,36 @@ def in_background(call):
     return results, thread
 
 
+def listen(url, begun):
+    """Return all that a stream of events says; `begun` is set when the service has answered."""
+    with httpx2.stream("GET", url, timeout=PATIENCE) as stream:
+        begun.set()
+        return stream.status_code, stream.read().decode()
+
+
 def test_a_service_stops_in_order_while_it_works(start, tmp_path):
     service = start("local")
     with connect_when_up(service.url) as client:
         sweep = client.submit(HEAVY)
-        while client.get("/readyz")["active_sweeps"] != 1 or not in_flight(client):
-            time.sleep(0.02)
+        eventually(lambda: client.get("/readyz")["active_sweeps"] == 1 and in_flight(client))
         assert len(service.family()) >= 3  # two workers at least
-        answer, asking = in_background(lambda: httpx2.get(f"{service.url}/v1/models", timeout=60))
-        events = f"{service.url}/v1/sweeps/{sweep.id}/events"
-        stream, listening = in_background(lambda: httpx2.get(events, timeout=60))
-        seen(service, 3)  # and the client's own
+        events, begun = f"{service.url}/v1/sweeps/{sweep.id}/events", threading.Event()
+        stream, listening = in_background(lambda: listen(events, begun))
+        assert begun.wait(PATIENCE)
         assert sweep.status()["state"] == "running"
+        models = f"{service.url}/v1/models"
+        answer, asking = in_background(lambda: httpx2.get(models, timeout=PATIENCE))
+        eventually(service.asked.exists)
     service.process.send_signal(signal.SIGTERM)
-    assert service.process.wait(timeout=60) == 128 + signal.SIGTERM
+    assert service.process.wait(timeout=PATIENCE) == 128 + signal.SIGTERM
     asking.join()
     listening.join()
     assert answer[0].status_code == 200
     assert {model["name"] for model in answer[0].json()} >= {"scaling", "network"}
-    assert stream[0].status_code == 200
-    assert "event: running" in stream[0].text
-    assert "event: done" not in stream[0].text
+    [(status, told)] = stream
+    assert status == 200
+    assert "event: running" in told
+    assert "event: done" not in told
     assert nothing_left(service)
     ledger = Ledger(f"sqlite:///{tmp_path / 'data' / 'ledger.sqlite'}")
     with ledger.engine.connect() as db:
@@ -146,37 +157,22 @@ def in_flight(client):
     return float(line.split()[1]) > 0
 
 
-def seen(service, number):
-    """Wait until so many requests of this process have reached the service."""
-    end = time.monotonic() + 30
-    port = int(service.url.rpartition(":")[2])
-    while time.monotonic() < end:
-        here = psutil.Process().net_connections("tcp")
-        if sum(c.status == "ESTABLISHED" and c.raddr.port == port for c in here) >= number:
-            time.sleep(0.3)  # from the connection to the handler
-            return
-        time.sleep(0.02)
-    raise AssertionError("the service was not asked")
-
-
 def broken_off(url):
     """Whether a request was not answered, or with an error."""
     try:
-        return httpx2.get(url, timeout=100).status_code >= 500
+        return httpx2.get(url, timeout=10 * PATIENCE).status_code >= 500
     except httpx2.TransportError:
         return True
 
 
 def test_a_request_that_takes_too_long_does_not_keep_a_service(start):
-    service = start(seconds=120, DELOCAL_STOP_SECONDS="1")
+    service = start(seconds=10 * PATIENCE, DELOCAL_STOP_SECONDS="1")
     with connect_when_up(service.url):
         pass
     answers, asking = in_background(lambda: broken_off(f"{service.url}/v1/models"))
-    seen(service, 1)
+    eventually(service.asked.exists)
     service.process.send_signal(signal.SIGTERM)
-    began = time.monotonic()
-    service.process.wait(timeout=60)
-    assert time.monotonic() - began < 30
+    service.process.wait(timeout=PATIENCE)
     assert nothing_left(service)
     asking.join()
     assert answers == [True]
@@ -190,7 +186,7 @@ def test_a_service_that_is_stopped_while_it_starts_leaves_nothing(start, seconds
     service = start("local")
     time.sleep(seconds)  # at some moment of the start
     service.process.send_signal(signal.SIGTERM)
-    assert service.process.wait(timeout=60) in (-signal.SIGTERM, 128 + signal.SIGTERM)
+    assert service.process.wait(timeout=PATIENCE) in (-signal.SIGTERM, 128 + signal.SIGTERM)
     assert nothing_left(service)
 
 
@@ -223,7 +219,7 @@ def test_production_logs_are_json_from_the_first_line_to_the_last(start):
         client.sweeps()
         assert isinstance(client, Client)
     service.process.send_signal(signal.SIGTERM)
-    service.process.wait(timeout=60)
+    service.process.wait(timeout=PATIENCE)
     told = service.lines()
     assert len(told) == len(service.log.read_text().splitlines())
     assert told[0]["event"] == "serving"

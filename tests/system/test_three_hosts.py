@@ -37,7 +37,7 @@ ip -n {name} link set lo up
 )
 RUN = """
 on() { host=$1; shift; ip netns exec "$host" "$PYTHON" -m delocal "$@"; }
-wait_for() { for _ in $(seq 60); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done; exit 9; }
+wait_for() { for _ in $(seq 600); do "$@" >/dev/null 2>&1 && return; sleep 0.1; done; exit 9; }
 trap 'kill $(jobs -p); wait' EXIT
 
 ! on service serve --data data-plain 2> plain-service.txt || exit 3
@@ -85,7 +85,7 @@ def test_a_sweep_over_three_hosts_and_no_plain_tcp(tmp_path):
         env=environment,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
     )
     assert done.returncode == 0, (done, [f.read_text() for f in tmp_path.glob("*.txt")])
     watched = json.loads((tmp_path / "watched.json").read_text())

@@ -18,34 +18,29 @@ from delocal.workers.dask import DaskExecutor
 from delocal.workers.grid import Dimension, Exclusion, Grid
 from delocal.workers.local import run_plan
 from delocal.workers.store import Receipt, SweepStore
-
-PATIENCE = 60
-
-
-def children():
-    """Return our processes, but for Python's own tracker of shared memory, which stays."""
-    found = set()
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):  # it ended meanwhile
-            if not any("resource_tracker" in word for word in process.cmdline()):
-                found.add(process.pid)
-    return found
+from tests.processes import children
+from tests.waiting import PATIENCE, eventually
+from tests.workers.conftest import WORKER
 
 
 def wait_until_gone(before):
-    deadline = time.monotonic() + PATIENCE
-    while not children() <= before and time.monotonic() < deadline:
-        time.sleep(0.05)
-    assert children() <= before
+    eventually(lambda: children() <= before)
 
 
 @pytest.fixture(scope="module")
-def executor():
+def cluster():
     before = children()
     cluster = DaskExecutor(ClusterSpec(workers=2))
     yield cluster
     cluster.close()
     wait_until_gone(before)
+
+
+@pytest.fixture
+def executor(cluster):
+    """A cluster with both its workers, though a test before may have killed one."""
+    eventually(lambda: cluster.slots == 2)
+    return cluster
 
 
 @pytest.fixture
@@ -121,6 +116,10 @@ def test_slots_and_description(executor):
     assert executor.description.endswith(", 2 threads")
 
 
+def test_a_worker_has_one_thread_of_everything_and_is_quiet(executor, introduced):
+    assert introduced(executor) == 2 * [WORKER]
+
+
 def hang(folder, plan):
     """Return a task whose worker waits for ever: its plan is a pipe that nobody writes."""
     folder.mkdir()
@@ -130,24 +129,24 @@ def hang(folder, plan):
 
 def wait_for_reader(folder):
     """Return once a worker waits at the pipe; it stays so while the returned end is open."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
-        try:
-            return os.open(folder / "plan.json", os.O_WRONLY | os.O_NONBLOCK)
-        except OSError:
-            time.sleep(0.02)
-    raise TimeoutError("no worker took the task")
+
+    def end():
+        with contextlib.suppress(OSError):  # nobody reads yet
+            return [os.open(folder / "plan.json", os.O_WRONLY | os.O_NONBLOCK)]
+
+    return eventually(end)[0]
 
 
 def reader(folder):
     """Return the process that has the pipe open; it may be opening it just now."""
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline:
+
+    def found():
         for process in psutil.Process().children(recursive=True):
             if any(str(folder / "plan.json") in file for file in open_files(process)):
                 return process
-        time.sleep(0.02)
-    raise TimeoutError("no process has the pipe open")
+        return None
+
+    return eventually(found)
 
 
 def test_a_task_whose_worker_dies_is_reported_and_the_next_one_runs(
@@ -167,11 +166,10 @@ def test_a_task_whose_worker_dies_is_reported_and_the_next_one_runs(
 
 def open_files(process):
     folder = f"/proc/{process.pid}/fd"
-    for name in os.listdir(folder):
-        try:
-            yield os.readlink(f"{folder}/{name}")
-        except OSError:  # closed meanwhile
-            continue
+    with contextlib.suppress(OSError):  # it ended meanwhile
+        for name in os.listdir(folder):
+            with contextlib.suppress(OSError):  # closed meanwhile
+                yield os.readlink(f"{folder}/{name}")
 
 
 def test_closing_gives_up_what_still_runs_and_leaves_no_process(plan, tmp_path):
@@ -190,23 +188,35 @@ def test_closing_gives_up_what_still_runs_and_leaves_no_process(plan, tmp_path):
     assert all(isinstance(outcome, BaseException) for outcome in calls)
 
 
-def test_a_cluster_is_not_stopped_while_it_is_asked(monkeypatch):
+@pytest.mark.parametrize(
+    ("question", "ask"),
+    [
+        ("_ask", lambda executor, client: executor._survey(client)),
+        ("_nthreads", lambda executor, _: executor.description),
+    ],
+)
+def test_a_cluster_is_not_stopped_while_it_is_asked(monkeypatch, question, ask):
     """The loop would end under the question, and whoever asked would wait for nothing."""
     executor = DaskExecutor(ClusterSpec(workers=1))
-    ask, begun, found = executor._ask, threading.Event(), []
+    begun, found = threading.Event(), []
 
-    def slow(client, workers):
+    def slow(client, *_):
         begun.set()
-        time.sleep(1)
-        found.append((client.status, ask(client, list(client.nthreads()))))
+        executor._closing.wait(PATIENCE)
+        time.sleep(0.5)  # a cluster that does not wait would be closed meanwhile
+        found.append((client.status, client.nthreads()))
         return {}
 
-    monkeypatch.setattr(executor, "_ask", slow)
+    monkeypatch.setattr(executor, question, slow)
+    asking = threading.Thread(target=ask, args=(executor, executor._client))
+    asking.start()
     assert begun.wait(PATIENCE)
     executor.close()
-    [(status, answers)] = found
-    assert status == "running"
-    assert len(answers) == 1
+    asking.join()
+    assert found
+    for status, threads in found:
+        assert status == "running"
+        assert sum(threads.values()) == 1
 
 
 def forever(task, cancelled, enough):
@@ -230,8 +240,7 @@ def test_a_cancelled_task_ends_and_its_neighbour_does_not(
     outcomes = queue.Queue()
     unwanted = Task(str(store.root), plan.digest, "scaling", (0,))
     executor.submit(unwanted, lambda *outcome: outcomes.put(outcome))
-    while not any(executor._client.processing().values()):
-        time.sleep(0.01)
+    eventually(lambda: any(executor._client.processing().values()))
     other = SweepStore(tmp_path / "other")
     other.create(plan)
     executor.cancel(str(store.root))
@@ -262,8 +271,7 @@ def test_a_shortened_task_ends_after_a_block_and_its_neighbour_does_not(
     executor.submit(
         Task(str(store.root), plan.digest, "scaling", blocks), lambda *o: outcomes.put(o)
     )
-    while not any(executor._client.processing().values()):
-        time.sleep(0.01)
+    eventually(lambda: any(executor._client.processing().values()))
     executor.shorten(str(store.root))
     _, [receipt] = outcomes.get(timeout=PATIENCE)
     assert receipt.block == blocks[0]

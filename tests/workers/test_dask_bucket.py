@@ -7,7 +7,8 @@ from delocal.workers.dask import DaskExecutor
 from delocal.workers.grid import Dimension, Grid
 from delocal.workers.local import run_plan
 from delocal.workers.store import SweepStore
-from tests.workers.test_dask import children, run, wait_until_gone
+from tests.processes import children
+from tests.workers.test_dask import run, wait_until_gone
 
 COLD = Dimension("T", {"T": (1e-6, 1e-5, 1e-4, 1e-3, 1e-2)})
 

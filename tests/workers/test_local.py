@@ -13,6 +13,7 @@ from delocal.workers.block import Task
 from delocal.workers.grid import Dimension, Exclusion, Grid
 from delocal.workers.local import LocalExecutor, run_plan
 from delocal.workers.store import SweepStore
+from tests.waiting import PATIENCE
 
 
 @pytest.fixture
@@ -139,7 +140,7 @@ def test_the_executor_reports_each_task_once(plan, tmp_path):
     bad = replace(good, digest="0" * 64)
     for task in (good, bad):
         executor.submit(task, lambda *outcome: outcomes.put(outcome))
-    (first, receipts), (second, error) = (outcomes.get(timeout=10) for _ in range(2))
+    (first, receipts), (second, error) = (outcomes.get(timeout=PATIENCE) for _ in range(2))
     executor.close()
     assert outcomes.empty()
     assert (first, second) == (good, bad)
@@ -153,10 +154,10 @@ def test_a_shortened_task_ends_after_one_more_block(counted, plan, tmp_path):
     store, executor, outcomes = SweepStore(tmp_path / "sweep"), LocalExecutor(), queue.Queue()
     store.create(plan)
     shortened = threading.Event()
-    executor._pool.submit(shortened.wait, 30)
+    executor._pool.submit(shortened.wait, PATIENCE)
     task = Task(str(store.root), plan.digest, "toy", tuple(plan.part("toy").blocks))
     executor.submit(task, lambda _, outcome: outcomes.put(outcome))
     executor.shorten(task.root)
     shortened.set()
-    assert [receipt.block for receipt in outcomes.get(timeout=30)] == [0]
+    assert [receipt.block for receipt in outcomes.get(timeout=PATIENCE)] == [0]
     executor.close()

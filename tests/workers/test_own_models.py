@@ -14,6 +14,7 @@ from delocal.workers.grid import Dimension, Grid
 from delocal.workers.local import run_plan
 from delocal.workers.store import SweepStore
 from tests.physics.test_own_models import SOURCE
+from tests.waiting import PATIENCE
 
 GRID = Grid((Dimension("x", {"x": (1.0, 2.0, 3.0)}),), {})
 
@@ -42,7 +43,7 @@ def outcome(executor, store, model):
     found = queue.Queue()
     task = Task(str(store.root), store.plan.digest, model, (0,))
     executor.submit(task, lambda *outcome: found.put(outcome[1]))
-    return found.get(timeout=60)
+    return found.get(timeout=PATIENCE)
 
 
 def created(place, plan):

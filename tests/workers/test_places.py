@@ -1,6 +1,7 @@
 """A sweep is the same wherever it lies: a folder or a bucket, and whatever befalls it there."""
 
 import dataclasses
+import pickle
 
 import pytest
 import xarray as xr
@@ -9,6 +10,7 @@ from delocal.service.run import open_sweep
 from delocal.workers.block import Task, run_task, store_failed_block
 from delocal.workers.grid import Dimension, Grid
 from delocal.workers.local import run_plan
+from delocal.workers.lost import LostChunk
 from delocal.workers.plan import Plan
 from delocal.workers.storage import within
 from delocal.workers.store import SweepStore, receipt_name
@@ -91,6 +93,39 @@ def test_a_missing_chunk_and_a_foreign_one_are_told_apart(store):
     store.storage.remove(ENERGY)
     [missing] = store.damage("toy", 0, store.signed("toy", 0))
     assert (missing.name, missing.what) == (ENERGY, "is missing")
+
+
+def test_a_lost_chunk_is_an_error_to_who_reads_and_one_that_never_was_is_not(store):
+    store.storage.remove(ENERGY)
+    for ds in (store.open_model("toy"), open_sweep(store.location)["toy"], copied(store)):
+        with pytest.raises(LostChunk, match=r"toy/energy/c\.0\.0 .* `delocal doctor --repair`"):
+            ds.energy.compute()
+        assert ds.energy.isel(x=-1).compute().isnull().all()  # of other chunks: x is beyond 5
+        assert ds.energy.isel(x=-2).compute().notnull().all()
+        assert ds.status.compute().all()
+    whole = {"x": slice(None), "n": slice(None)}
+    with pytest.raises(LostChunk):
+        SweepStore(store.location).read(store.plan.parts[0], whole)
+    store.forget("toy", 0)
+    ds = store.open_model("toy").compute()
+    assert ds.energy.isnull()[0, 0]
+    recorded = SweepStore(store.location, lambda model, block: (model, block) == ("toy", 0))
+    with pytest.raises(LostChunk):
+        recorded.open_model("toy").energy.compute()
+    assert copied(recorded).energy.compute().isnull()[0, 0]  # no ledger travels
+
+
+def copied(store):
+    """Return a dataset as it comes to another process."""
+    return pickle.loads(pickle.dumps(store.open_model("toy")))
+
+
+def test_what_was_stored_of_a_model_that_is_gone_can_be_read(store, install):
+    store.storage.remove(ENERGY)
+    install()
+    ds = store.open_model("toy").compute()
+    assert ds.energy.isnull()[0, 0]
+    assert ds.status.all()
 
 
 def test_a_chunk_of_another_shape_is_named(store):

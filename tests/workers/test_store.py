@@ -189,6 +189,22 @@ def test_a_chunk_of_another_block_invalidates_the_receipt(store, chunks):
     assert store.receipt("toy", 1) is not None
 
 
+def test_blocks_write_chunks_of_their_own_and_no_metadata(empty):
+    """Two writers of one chunk, or of one document, would lose data without a word."""
+
+    def versions():
+        names = empty.storage.names("data.zarr")
+        return {name: empty.storage.version(name) for name in names}
+
+    begin, written = versions(), []
+    for block in empty.plan.part("toy").blocks:
+        before = versions()
+        run_block(empty, "toy", block)
+        written += [name for name, version in versions().items() if version != before.get(name)]
+    assert len(written) == len(set(written)) > 8
+    assert set(written).isdisjoint(begin)
+
+
 def test_only_the_owner_of_a_chunk_answers_for_it(store, chunks):
     """`slopes` is written by the first blocks along x, and is theirs."""
     chunks(store, "slopes")[0].unlink()

@@ -86,7 +86,7 @@ ANSWERS: dict[int | str, dict[str, Any]] = {
     "/sweeps/{sweep_id}/data",
     summary="Part of a dataset: JSON, CSV, Arrow or NetCDF",
     response_class=Response,
-    responses={**ANSWERS, **documented(404, 409, 413, 422)},
+    responses={**ANSWERS, **documented(404, 409, 413, 422, 500)},
 )
 def data(
     sweep_id: SweepId,

@@ -62,7 +62,7 @@ def list_figures(sweep_id: SweepId, request: Request, service: CurrentService) -
     "/sweeps/{sweep_id}/figures/{name}",
     summary="A figure of a sweep for Plotly",
     response_class=Response,
-    responses={**ANSWERS, **documented(404, 409, 413, 422)},
+    responses={**ANSWERS, **documented(404, 409, 413, 422, 500)},
 )
 def figure(
     sweep_id: SweepId,

@@ -60,7 +60,7 @@ EXAMPLE = {
     responses={
         200: {"content": {"application/json": {"example": EXAMPLE}}},
         304: {"description": "The caller has it already"},
-        **documented(404, 409, 413, 422),
+        **documented(404, 409, 413, 422, 500),
     },
 )
 def fits(

@@ -57,7 +57,7 @@ def share(
     "/shared/{token}/data",
     summary="Part of a shared dataset",
     response_class=Response,
-    responses={**ANSWERS, **documented(401, 404, 409, 413, 422)},
+    responses={**ANSWERS, **documented(401, 404, 409, 413, 422, 500)},
 )
 def shared_data(
     sweep_id: SharedSweep,

@@ -12,6 +12,7 @@ from numpy.random import Generator
 from numpy.typing import NDArray
 
 from delocal.physics import phase_diagram
+from delocal.physics.conductivity import kappa_spectral_diffusion
 from delocal.physics.disorder import Ensemble
 from delocal.physics.model import (
     STATUS,
@@ -25,7 +26,7 @@ from delocal.physics.model import (
 )
 from delocal.physics.network_models import is_measurable
 from delocal.physics.papers import GUTMAN
-from delocal.physics.parameters import RANGES, spin_parameters
+from delocal.physics.parameters import RANGES, spin_model, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region
 from delocal.physics.scales import optimal_pseudospin_size
 from delocal.physics.transport.flip_flop_kernels import Drive
@@ -143,10 +144,14 @@ def replicate(
 
 
 def derive(point: Mapping[str, float], known: Arrays) -> dict[str, NDArray[Any]]:
-    """Return tau from the mean overlap, and the rate in units of E*/Ns."""
+    """Return tau from the mean overlap, the rate in units of E*/Ns, and kappa in that of (77)."""
     R0, M = known["R0"], known["M"]
     tau = decay_time(known["overlap"], np.array(LAGS)) * M * R0 ** point["alpha"] / point["t"]
-    return {"tau": tau, "G": known["N_s"] / (known["E_star"] * tau)}
+    found = {"tau": tau, "G": known["N_s"] / (known["E_star"] * tau)}
+    if "T" in point:
+        p = spin_model(*(point[name] for name in (*RANGES, "T", "W", "t", "V", "rho")))
+        found["prefactor"] = known["kappa"] / kappa_spectral_diffusion(p).value
+    return found
 
 
 def _spins(point: Mapping[str, float], T: float) -> Ensemble:
@@ -221,6 +226,15 @@ model = Model(
         replace(
             _estimate("F", "D over R1**2 E_star/N_s", "1", SYSTEMATIC),
             equation=f"{PAPER}, from Eq. (77)",
+        ),
+        Variable(
+            "prefactor",
+            "kappa over T (t rho/W)**2 R1**(d - 2 alpha + 2)",
+            equation=f"{PAPER}, Eq. (77)",
+            needs="T",
+            comment="R1(T) of Eq. (21), with prefactor 1. By an identity it is F times pi**2/3 "
+            f"4**(beta (2 alpha - d - 2)/D), at every T; {SYSTEMATIC}",
+            derived=True,
         ),
         Variable(
             "tau",

@@ -18,6 +18,8 @@ if engine.dialect.name == "sqlite":
     def prepare(connection: Any, _: Any) -> None:
         connection.isolation_level = None  # transactions are begun below
         connection.execute("PRAGMA busy_timeout=60000")
+        # Now, and not by who comes first: while somebody writes, the change is refused at once.
+        connection.execute("PRAGMA journal_mode=WAL")
 
     @sa.event.listens_for(engine, "begin")
     def begin(connection: sa.Connection) -> None:

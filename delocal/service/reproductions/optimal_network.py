@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -35,6 +36,11 @@ def request_of(d: int, L: int, replicas: int) -> dict[str, Any]:
     }
 
 
+def requests_of(d: int) -> dict[str, dict[str, Any]]:
+    """Return the sweeps of all boxes in one dimension, by label."""
+    return {label_of(d, L): request_of(d, L, replicas) for L, replicas in BOXES[d].items()}
+
+
 def draw(trees: Trees) -> Drawn:
     """Draw <r> over N2 for two boxes in each dimension, and find where they cross in d = 3."""
     ds = {
@@ -42,17 +48,21 @@ def draw(trees: Trees) -> Drawn:
         for d, boxes in BOXES.items()
         for L in boxes
     }
+    critical, chi2 = critical_density({L: here for (d, L), here in ds.items() if d == 3})
+    rows = tuple(_row(d, L, here.sel(N2=N2)) for (d, L), here in ds.items() for N2 in here.N2)
+    return Drawn(_caption(critical, chi2), _figure(ds, critical), rows)
+
+
+def critical_density(boxes: Mapping[int, xr.Dataset]) -> tuple[Estimate, float]:
+    """Return N2c in d = 3, where boxes of several L meet, and chi2 per degree of freedom."""
     points = np.array(
         [
             (N2, L, here.r.sel(N2=N2).item(), here.r_stderr.sel(N2=N2).item())
-            for (d, L), here in ds.items()
+            for L, here in boxes.items()
             for N2 in here.N2.values
-            if d == 3
         ]
     )
-    critical, chi2 = critical_point(*points.T)
-    rows = tuple(_row(d, L, here.sel(N2=N2)) for (d, L), here in ds.items() for N2 in here.N2)
-    return Drawn(_caption(critical, chi2), _figure(ds, critical), rows)
+    return critical_point(*points.T)
 
 
 def _caption(critical: Estimate, chi2: float) -> str:
@@ -121,11 +131,7 @@ reproductions = (
         name="gutman-fig4",
         title="The optimal network as a random banded matrix",
         source="Gutman et al. (2016), Fig. 4",
-        requests={
-            label_of(d, L): request_of(d, L, replicas)
-            for d, boxes in BOXES.items()
-            for L, replicas in boxes.items()
-        },
+        requests={label: request for d in BOXES for label, request in requests_of(d).items()},
         draw=draw,
     ),
 )

@@ -26,6 +26,7 @@ from delocal.workers.clusters.spec import (
 
 GROUP, VERSION = "kubernetes.dask.org", "v1"
 PORT = 8786
+START_SECONDS = 300  # for the scheduler to answer: its image may have to be fetched
 TLS = Path("/etc/delocal/tls")  # in the pods
 OPTIONS = {
     "image": "the image of scheduler and workers; that of the service",
@@ -35,7 +36,7 @@ OPTIONS = {
     "pod": "merged into the specification of each pod: volumes, nodeSelector, tolerations",
     "container": "merged into each container: volumeMounts, resources, env",
     "kubeconfig": "a file; else as kubectl finds it, or the service account of the pod",
-    "start_seconds": "how long the scheduler may take to answer, 300",
+    "start_seconds": f"how long the scheduler may take to answer, {START_SECONDS}",
 }
 
 
@@ -49,7 +50,7 @@ class OperatorCluster:
         self._client = client.ApiClient(_configuration(spec.options.get("kubeconfig")))
         self._api = client.CustomObjectsApi(self._client)
         self._where = {"group": GROUP, "version": VERSION, "namespace": namespace}
-        self._end = time.monotonic() + spec.options.get("start_seconds", 300)
+        self._end = time.monotonic() + spec.options.get("start_seconds", START_SECONDS)
         try:
             self._remove()
             self._api.create_namespaced_custom_object(

@@ -25,18 +25,26 @@ def security_of(tls: Path | None) -> Security | None:
     )
 
 
+class NobodyThere(OSError):
+    """Nobody listens at an address; that may change by itself."""
+
+
 def reach(address: str, security: Security | None, seconds: float) -> None:
     """Connect to a scheduler once, TLS included, and raise what is in the way.
 
     A client whose first connection fails in an unforeseen way, as where TLS meets plain TCP,
-    would stay half open.
+    would stay half open. NobodyThere if it is no matter of what is spoken.
     """
     parts = urlsplit(address)
     if parts.scheme not in ("tcp", "tls"):
         return  # others, such as that of dask-gateway, are not plain sockets
     if parts.scheme == "tcp" and security is not None and security.require_encryption:
         raise ConnectionError("encryption required: cluster.tls is set, so the address is tls://")
-    with socket.create_connection((parts.hostname, parts.port), timeout=seconds) as plain:
+    try:
+        plain = socket.create_connection((parts.hostname, parts.port), timeout=seconds)
+    except OSError as error:
+        raise NobodyThere(str(error)) from error
+    with plain:
         if parts.scheme == "tls":
             if security is None:
                 raise ConnectionError("it speaks TLS, and cluster.tls is not set")

@@ -1,13 +1,9 @@
 """Schedulers and workers as processes, certificates, and a plan whose bytes are known."""
 
-import contextlib
 import os
 import queue
-import socket
-import time
 from pathlib import Path
 
-import psutil
 import pytest
 
 from delocal.physics.models import load_models
@@ -16,34 +12,10 @@ from delocal.workers.clusters.processes import environment, scheduler_command, w
 from delocal.workers.grid import Dimension, Grid
 from delocal.workers.local import run_plan
 from delocal.workers.store import SweepStore
-from tests.processes import free_port, sessions
+from tests.processes import children, free_port, listens, sessions
+from tests.waiting import PATIENCE
 
-PATIENCE = 60
 ROOT = Path(__file__).parents[3]
-
-
-def children():
-    """Return our processes, but for Python's own tracker of shared memory, which stays."""
-    found = set()
-    for process in psutil.Process().children(recursive=True):
-        with contextlib.suppress(psutil.NoSuchProcess):
-            if not any("resource_tracker" in word for word in process.cmdline()):
-                found.add(process.pid)
-    return found
-
-
-@pytest.fixture
-def eventually():
-    """Return a function that waits until a condition holds."""
-
-    def wait(condition, patience=PATIENCE):
-        end = time.monotonic() + patience
-        while not (found := condition()):
-            assert time.monotonic() < end, "waited in vain"
-            time.sleep(0.02)
-        return found
-
-    return wait
 
 
 @pytest.fixture
@@ -72,8 +44,8 @@ def unused_port():
 def start_scheduler(spawn, eventually):
     """Return a function that starts a scheduler and returns its address and process."""
 
-    def start(tls=None):
-        port = free_port()
+    def start(tls=None, port=None):
+        port = port or free_port()
         process = spawn(scheduler_command("127.0.0.1", port, tls), tls=tls)
         eventually(lambda: listens(port))
         return f"{'tls' if tls else 'tcp'}://127.0.0.1:{port}", process
@@ -89,11 +61,6 @@ def start_worker(spawn):
         return spawn([*worker_command(address, workers, tls, **more), *arguments], tls=tls)
 
     return start
-
-
-def listens(port):
-    with socket.socket() as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from delocal.workers.clusters import kubernetes
 from delocal.workers.clusters.spec import ClusterSpec
 from delocal.workers.dask import DaskExecutor
 from tests.manifests import against, problems
+from tests.waiting import PATIENCE
 
 OPTIONS = {
     "image": "registry.example.org/delocal:0.1.0",
@@ -185,7 +186,7 @@ class ApiServer(ThreadingHTTPServer):
         for pod in self.pods:
             pod.terminate()
         for pod in self.pods:
-            pod.wait(timeout=60)
+            pod.wait(timeout=PATIENCE)
         self.pods.clear()
 
 
@@ -225,7 +226,7 @@ def test_a_sweep_on_pods_which_are_gone_at_the_end(spec, api_server, kubeconfig,
         sweep(executor)
         assert max(api_server.asked) == 2
         eventually(lambda: "not running" in executor.description)
-        eventually(lambda: api_server.resources == {})  # it closes beside the description
+        assert api_server.resources == {}
     finally:
         executor.close()
     assert api_server.resources == {}

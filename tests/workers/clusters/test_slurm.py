@@ -20,14 +20,22 @@ from tests.api.cli_world import run
 from tests.system.test_docs import DOCS, HERE, blocks, scripts
 
 SBATCH = """#!{python}
-import os, pathlib, subprocess, sys
+import itertools, os, pathlib, subprocess, sys
 jobs = pathlib.Path({jobs!r})
-number = len(list(jobs.glob("*.sh"))) + 1
-script = jobs / f"{{number}}.sh"
-script.write_text(pathlib.Path(sys.argv[1]).read_text())
+for number in itertools.count(1):
+    try:
+        script = open(jobs / f"{{number}}.sh", "x")
+        break
+    except FileExistsError:  # several are submitted at once
+        continue
+with script:
+    script.write(pathlib.Path(sys.argv[1]).read_text())
 with open(jobs / f"{{number}}.log", "wb") as log:
-    job = subprocess.Popen(["bash", script], stdout=log, stderr=log, start_new_session=True)
-(jobs / f"{{number}}.pid").write_text(str(job.pid))
+    command = ["bash", script.name]
+    job = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+started = jobs / f"{{number}}.started"
+started.write_text(str(job.pid))
+started.rename(jobs / f"{{number}}.pid")
 print("Submitted batch job", number)
 """
 SCANCEL = """#!{python}

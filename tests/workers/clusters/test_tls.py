@@ -7,6 +7,7 @@ from delocal.workers.clusters.certificates import make_certificates
 from delocal.workers.clusters.spec import ClusterSpec
 from delocal.workers.dask import DaskExecutor
 from delocal.workers.local import ClusterLost
+from tests.waiting import PATIENCE
 
 
 def connect(address, tls=None):
@@ -25,10 +26,7 @@ def test_a_sweep_over_tls(certificates, start_scheduler, start_worker, eventuall
         executor.close()
 
 
-def test_strangers_are_rejected(
-    certificates, start_scheduler, start_worker, tmp_path, monkeypatch, eventually
-):
-    monkeypatch.setattr(executors, "CONNECT_SECONDS", 2)
+def test_strangers_are_rejected(certificates, start_scheduler, start_worker, tmp_path, monkeypatch):
     make_certificates(tmp_path / "other")
     address, scheduler = start_scheduler(certificates / "scheduler")
     strange = start_worker(
@@ -36,13 +34,15 @@ def test_strangers_are_rejected(
     )
     with pytest.raises(OSError, match="certificate verify failed"):
         connect(address, tmp_path / "other" / "service")
-    with pytest.raises(OSError, match="cannot reach tcp://"):
-        connect(address.replace("tls://", "tcp://"))
+    with monkeypatch.context() as patch:
+        patch.setattr(executors, "CONNECT_SECONDS", 2)  # that it tries in vain
+        with pytest.raises(OSError, match="cannot reach tcp://"):
+            connect(address.replace("tls://", "tcp://"))
     with pytest.raises(OSError, match="encryption required"):
         connect(address.replace("tls://", "tcp://"), certificates / "service")
     with pytest.raises(OSError, match=r"cluster\.tls is not set"):
         connect(address)
-    strange.wait(timeout=60)
+    strange.wait(timeout=PATIENCE)
     executor = connect(address, certificates / "service")
     assert executor.slots == 0  # the strange worker never came in
     executor.close()
@@ -66,7 +66,7 @@ def test_workers_end_when_their_scheduler_is_killed(
     executor = connect(address, certificates / "service")
     eventually(lambda: executor.slots == 2)
     scheduler.kill()
-    worker.wait(timeout=60)
-    with pytest.raises(ClusterLost, match="no scheduler answers"):
+    worker.wait(timeout=PATIENCE)
+    with pytest.raises(ClusterLost, match=r"no scheduler answers|lost the scheduler"):
         _ = executor.slots
     executor.close()

@@ -12,6 +12,7 @@ from delocal.workers.clusters.spec import ClusterSpec
 from delocal.workers.clusters.versions import difference, identity, refusal
 from delocal.workers.dask import DaskExecutor, _run
 from delocal.workers.local import ClusterLost
+from tests.waiting import PATIENCE
 
 PRETENDS = """
 from delocal.workers.clusters import versions
@@ -78,7 +79,7 @@ def test_tasks_for_workers_that_are_gone_are_reported(
         task = Task(str(store.root), plan.digest, "scaling", (0,))
         executor.submit(task, lambda *outcome: outcomes.put(outcome))
         eventually(lambda: slots(executor) is None)
-        _, outcome = outcomes.get(timeout=60)
+        _, outcome = outcomes.get(timeout=PATIENCE)
         assert isinstance(outcome, ClusterLost | WorkerDied)
     finally:
         executor.close()
