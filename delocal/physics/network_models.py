@@ -39,12 +39,16 @@ def ensemble_at(point: Mapping[str, Any], regions: frozenset[Region]) -> Ensembl
     return Ensemble(int(d), alpha, beta, T, W, t=t, V=V, rho=rho)
 
 
-def is_measurable(ensemble: Ensemble, size: Callable[[SpinModel[LogArray]], LogArray]) -> bool:
+def logarithmic(ensemble: Ensemble) -> SpinModel[LogArray]:
+    """Return the parameters of a disorder, which no power of theirs can overflow."""
+    return spin_model(*(getattr(ensemble, name) for name in NEEDS))
+
+
+def is_measurable(p: SpinModel[LogArray], size: Callable[[SpinModel[LogArray]], LogArray]) -> bool:
     """Whether the scales of a network, and their powers, are numbers that a double can hold.
 
     Near the borders of the phase diagram, and at the lowest temperatures, its `size` is not.
     """
-    p = spin_model(*(getattr(ensemble, name) for name in NEEDS))
     with np.errstate(all="ignore"):
         R = size(p)
         scales = (p.t, p.rho, p.V / p.t, p.T / p.W, R, R**p.alpha, R**p.beta)

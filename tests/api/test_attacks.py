@@ -4,6 +4,7 @@ import itertools
 import json
 import re
 import tracemalloc
+from pathlib import Path
 from urllib.parse import unquote
 
 import anyio
@@ -15,7 +16,7 @@ from delocal.service import keys as keys_module
 from delocal.service import sharing as sharing_module
 from delocal.service.errors import NoKey, RequestError
 from delocal.service.request import MAX_BLOCKS, SweepRequest
-from delocal.service.settings import ClusterSettings, Settings
+from delocal.service.settings import ClusterSettings, Service, Settings
 from tests.api.conftest import HERE, client_of
 
 POINT = {"d": 2, "alpha": 3, "beta": 3, "T": 0.1, "W": 1}
@@ -25,9 +26,40 @@ KEY_FILE = "share.key"
 MILLION = {"linspace": [1, 2, 1_000_000]}
 
 
+@pytest.fixture(scope="module")
+def place(tmp_path_factory):
+    """Where the attacked service lies, with a secret beside it and above it."""
+    place = tmp_path_factory.mktemp("attacked")
+    for folder in (place, place.parent):
+        (folder / "secret.txt").write_text(SECRET)
+    return place
+
+
+@pytest.fixture(scope="module")
+def service(place):
+    service = Service(Settings(data=place, cluster=ClusterSettings(kind="none")))
+    yield service
+    service.close()
+
+
+@pytest.fixture(scope="module")
+def rest(service):
+    with client_of(service) as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def made(rest):
+    """What the status of a sweep said when it was submitted."""
+    return rest.post("/v1/sweeps", json=REQUEST).json()
+
+
 @pytest.fixture
-def sweep(rest):
-    return rest.post("/v1/sweeps", json=REQUEST).json()["id"]
+def sweep(rest, service, made):
+    """The id of a sweep that is there, whatever became of it in a test before."""
+    if service.ledger.sweep(made["id"]) is None or service.sweeps.get(made["id"]).deleted:
+        rest.post("/v1/sweeps", json=REQUEST)
+    return made["id"]
 
 
 def ask(client, method, raw_path, headers=(), query=b"", host=b"127.0.0.1"):
@@ -67,26 +99,24 @@ def ask(client, method, raw_path, headers=(), query=b"", host=b"127.0.0.1"):
 
 WITH_PARAMETERS = [route for route in POLICY if "{" in route]
 WAYS_UP = ["..", "%2e%2e", "..%00", "%252e%252e", "..%5c..", "%c0%ae%c0%ae"]
-SLASHES = ["/", "%2f", "%5c", "%252f"]
+SLASHES = ["/", "%2f", "%5c"]
 GOALS = ["secret.txt", KEY_FILE, "ledger.sqlite", "plan.json", "etc/passwd", "security.py"]
 
 
 def traversals():
     """Yield ways out of a folder: up by some steps, in some spelling, to something of interest."""
     goals = itertools.cycle(GOALS)
-    for up, slash, steps in itertools.product(WAYS_UP, SLASHES, (1, 2, 4)):
+    for up, slash, steps in itertools.product(WAYS_UP, SLASHES, (1, 3)):
         yield slash.join([*[up] * steps, next(goals)])
     for goal in GOALS:
-        yield from (f"/{goal}", f"%2f{goal}", f"scaling/../../{goal}", f"../{goal}")
+        yield from (f"%2f{goal}", f"scaling/../../{goal}")
     yield from ("%00", "%ff%fe", "a" * 5000, "..", "%2e%2e", ".")
 
 
 @pytest.mark.parametrize("route", WITH_PARAMETERS)
-def test_no_path_leads_out_of_its_folder(rest, service, sweep, tmp_path, route):
-    (tmp_path / "secret.txt").write_text(SECRET)
-    (tmp_path.parent / "secret.txt").write_text(SECRET)
+def test_no_path_leads_out_of_its_folder(rest, service, sweep, place, route):
     token = service.sharing.token(sweep, 60)[0]
-    forbidden = [SECRET.encode(), (tmp_path / KEY_FILE).read_bytes(), b"root:", b"SQLite format"]
+    forbidden = [SECRET.encode(), (place / KEY_FILE).read_bytes(), b"root:", b"SQLite format"]
     forbidden += [b'"parts"', b"class Guard"]  # of the plan; of the code behind the page
     known = {"sweep_id": sweep, "token": token, "name": "scaling", "key_id": "0" * 12}
     known["path:path"] = "scaling/zarr.json"
@@ -103,7 +133,6 @@ def test_no_path_leads_out_of_its_folder(rest, service, sweep, tmp_path, route):
             assert not any(secret in body for secret in forbidden), raw
             if status >= 400:
                 assert headers[b"content-type"] == b"application/problem+json", raw
-    assert service.ledger.sweep(sweep) is not None
 
 
 @pytest.mark.parametrize("route", WITH_PARAMETERS)
@@ -184,6 +213,7 @@ MEMORY = 48 * 2**20  # bytes: a body of a million, its parts as objects of Pytho
 @pytest.mark.parametrize("body", BOMBS.values(), ids=BOMBS)
 @pytest.mark.parametrize("path", ["/v1/sweeps", "/v1/models/scaling/evaluate"])
 def test_a_bomb_is_refused_and_takes_no_memory(rest, service, path, body):
+    before = len(service.ledger.newest())
     tracemalloc.start()
     try:
         response = rest.post(path, content=body, headers={"Content-Type": "application/json"})
@@ -194,14 +224,13 @@ def test_a_bomb_is_refused_and_takes_no_memory(rest, service, path, body):
     assert response.headers["Content-Type"] == "application/problem+json"
     assert len(response.content) < 2**20
     assert peak < MEMORY
-    assert service.ledger.newest() == []
+    assert len(service.ledger.newest()) == before
 
 
-def test_an_extension_cannot_swell_a_sweep(rest, sweep):
-    rest.post("/v1/sweeps", json={"models": ["scaling"], "axes": {"T": [1]}, "fixed": POINT})
-    wide = {"models": ["scaling"], "axes": {"W": [1, 2], "T": [1, 2]}}
-    wide["fixed"] = {n: v for n, v in POINT.items() if n not in ("W", "T")}
-    found = rest.post("/v1/sweeps", json=wide).json()
+def test_an_extension_cannot_swell_a_sweep(rest):
+    fixed = {name: value for name, value in POINT.items() if name not in ("W", "T")}
+    small = {"models": ["scaling"], "axes": {"W": [1, 2], "T": [1, 2]}, "fixed": fixed}
+    found = rest.post("/v1/sweeps", json=small).json()
     axes = {"W": {"linspace": [3, 4, 100_000]}, "T": {"linspace": [3, 4, 100_000]}}
     response = rest.post(f"/v1/sweeps/{found['id']}:extend", json={"axes": axes})
     assert response.status_code == 422
@@ -359,3 +388,11 @@ def test_a_forged_link_is_compared_in_constant_time(service, comparisons):
     with pytest.raises(NoKey, match="not made here"):
         service.sharing.check(later)
     assert service.sharing.check(token) == "0" * 16
+
+
+def test_the_threat_model_names_tests_that_are_there():
+    root = Path(__file__).parents[2]
+    page = (root / "docs" / "explanation" / "threat-model.md").read_text()
+    named = set(re.findall(r"`(tests/[\w/]+\.py)`", page))
+    assert len(named) > 4
+    assert all((root / name).is_file() for name in named)
