@@ -161,7 +161,7 @@ def test_who_has_a_key_gets_what_the_document_names(case):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 @ABROAD.document().parametrize()
 @drawn(500)
 def test_whatever_is_sent_gets_what_the_document_names(case):
@@ -199,7 +199,7 @@ def test_requests_that_follow_from_each_other_get_what_the_document_names():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(7200)
 def test_long_stories_get_what_the_document_names():
     STORIES.clear()
     Story.run(settings=settings(drawn(400), stateful_step_count=40))
