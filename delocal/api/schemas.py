@@ -10,6 +10,7 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
 from delocal.service.audit import Act
+from delocal.service.axes import Number
 from delocal.service.figures import Offer, Recipe
 from delocal.service.keys import USUAL_SCOPES, Key, Scope
 from delocal.service.ledger import SweepRecord
@@ -172,7 +173,7 @@ class KeyRequest(BaseModel):
 
     name: Text = Field(min_length=1, max_length=200, description="for people: who or what holds it")
     scopes: list[Scope] = Field(default=list(USUAL_SCOPES), min_length=1)
-    days: float | None = Field(default=90.0, gt=0, le=36_500, description="null: never expires")
+    days: Number | None = Field(default=90.0, gt=0, le=36_500, description="null: never expires")
 
 
 class KeyInfo(BaseModel):
@@ -210,7 +211,7 @@ class ShareRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    seconds: float = Field(default=7 * 86_400.0, gt=0, description="until it expires")
+    seconds: Number = Field(default=7 * 86_400.0, gt=0, description="until it expires")
 
 
 class SharedLink(BaseModel):

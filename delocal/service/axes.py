@@ -26,7 +26,8 @@ def plain_number(value: Any) -> Any:
 
 
 Number = Annotated[FiniteFloat, BeforeValidator(plain_number)]
-Points = Annotated[int, Field(ge=1, le=MAX_POINTS), BeforeValidator(plain_number)]
+Whole = Annotated[int, BeforeValidator(plain_number)]
+Points = Annotated[Whole, Field(ge=1, le=MAX_POINTS)]
 Range = tuple[Number, Number, Points]
 
 

@@ -26,7 +26,7 @@ from pydantic import (
 
 from delocal.physics.model import Model
 from delocal.physics.models import load_models
-from delocal.service.axes import QUOTE, Axis, AxisInput, Number, zip_onto
+from delocal.service.axes import QUOTE, Axis, AxisInput, Number, Whole, zip_onto
 from delocal.service.errors import MOST_TOLD, Problem, RequestError, did_you_mean, some_of
 from delocal.service.refine import RefineRequest
 from delocal.service.states import Priority
@@ -86,9 +86,9 @@ class SamplingRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    replicas: int = Field(default=16, ge=2, le=MAX_REPLICAS)
-    max_replicas: int | None = Field(default=None, ge=2, le=MAX_REPLICAS)
-    target_rel_error: float | None = Field(default=None, gt=0, lt=1)
+    replicas: Whole = Field(default=16, ge=2, le=MAX_REPLICAS)
+    max_replicas: Whole | None = Field(default=None, ge=2, le=MAX_REPLICAS)
+    target_rel_error: Number | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _budget(self) -> SamplingRequest:
@@ -190,7 +190,7 @@ class SweepRequest(BaseModel):
     refine: RefineRequest | None = Field(
         default=None, description="search along one axis, in every cell of the others"
     )
-    seed: int = Field(default=0, ge=0, lt=2**63, description="seed of the random numbers")
+    seed: Whole = Field(default=0, ge=0, lt=2**63, description="seed of the random numbers")
     priority: Priority = Field(
         default=Priority.NORMAL, description="turns beside other sweeps: 1, 3 or 9 in a round"
     )

@@ -21,6 +21,7 @@ from tests.api.conftest import HERE, client_of
 
 POINT = {"d": 2, "alpha": 3, "beta": 3, "T": 0.1, "W": 1}
 REQUEST = {"models": ["scaling"], "fixed": POINT}
+SAMPLED = {"models": ["network"], "fixed": POINT}
 SECRET = "what nobody may read"
 KEY_FILE = "share.key"
 MILLION = {"linspace": [1, 2, 1_000_000]}
@@ -143,6 +144,21 @@ def test_a_nul_is_refused_before_anything_is_looked_up(rest, route):
     assert status == 400
     assert headers[b"content-type"] == b"application/problem+json"
     assert b"NUL" in body
+
+
+@pytest.mark.parametrize(
+    ("path", "body"),
+    [
+        ("/v1/keys", {"name": "a", "days": True}),
+        ("/v1/sweeps/{sweep}:share", {"seconds": True}),
+        ("/v1/sweeps", {**REQUEST, "seed": True}),
+        ("/v1/sweeps", {**SAMPLED, "sampling": {"replicas": True}}),
+    ],
+)
+def test_true_is_no_number(rest, sweep, path, body):
+    response = rest.post(path.format(sweep=sweep), json=body)
+    assert response.status_code == 422
+    assert "not a number" in response.json()["detail"]
 
 
 @pytest.mark.parametrize(
