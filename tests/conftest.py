@@ -1,4 +1,4 @@
-"""A small model of every feature a model may have, for tests; and logging as it was before."""
+"""A small model of every feature a model may have, logging as it was, and time for slow tests."""
 
 import logging
 import uuid
@@ -27,6 +27,15 @@ NAMESPACES = (
     "delocal.service.request",
     "delocal.service.evaluation",
 )
+LONG = 1800
+"""Seconds that a slow test has, on a machine that is slow and shared."""
+
+
+def pytest_collection_modifyitems(items):
+    """Give long statistics more time than other tests have."""
+    for item in items:
+        if item.get_closest_marker("slow") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG))
 
 
 def oscillator(parameters, options):

@@ -100,14 +100,14 @@ def replicas_wanted(variance: Array, sampling: Sampling) -> NDArray[np.int64]:
 
 
 def _learn(stores: Iterable[SweepStore], wanted: Part) -> Known | None:
-    found = [known for known in _each(stores, wanted) if known.seconds.size]
-    if not found:
+    found = [known for known in _each(stores, wanted) if known is not None]
+    if not sum(known.seconds.size for known in found):
         return None
     columns = ([getattr(known, name) for known in found] for name in Known.__dataclass_fields__)
     return Known(*(np.concatenate(column) for column in columns))
 
 
-def _each(stores: Iterable[SweepStore], wanted: Part) -> Iterator[Known]:
+def _each(stores: Iterable[SweepStore], wanted: Part) -> Iterator[Known | None]:
     left = SOURCES
     for store in stores:
         if left and (part := _alike(store, wanted)) is not None:
@@ -133,12 +133,17 @@ def _kind(part: Part) -> tuple[object, ...]:
     return part.model, part.version, part.role, dict(part.options)
 
 
-def _read(store: SweepStore, part: Part) -> Known:
-    """Return what the summary of a sweep tells of those of its cells that are there."""
+def _read(store: SweepStore, part: Part) -> Known | None:
+    """Return what the summary of a sweep tells of those of its cells that are there.
+
+    None if it was made before one of these variables was.
+    """
     target = model_named(part).target
     names = ("n_replicas", "core_seconds", "seconds_per_percent", target, f"{target}_stderr")
-    found = store.read(part, {})
-    number, spent, per_percent, mean, error = (found[name].ravel().astype(float) for name in names)
+    ds = store.open_model(part.name)
+    if not {*names} <= {*ds.data_vars}:
+        return None
+    number, spent, per_percent, mean, error = (ds[n].values.ravel().astype(float) for n in names)
     with np.errstate(divide="ignore", invalid="ignore"):
         variance = number * (error / mean) ** 2
         seconds = per_percent / (1e4 * variance)

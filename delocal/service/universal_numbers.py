@@ -97,7 +97,7 @@ class Variant:
     def request(self) -> dict[str, Any]:
         """The sweep that F is measured by."""
         fixed = {**COLD, "d": 3, "T": 1e-3, **self.fixed}
-        return _diffusion(40, fixed=fixed, options=self.options)
+        return _diffusion(20, fixed=fixed, options=self.options)
 
 
 VARIANTS = (
@@ -134,11 +134,11 @@ def requests() -> dict[str, dict[str, Any]]:
             "options": {STRIP: {"channel": "pseudo-spins"}},
             "sampling": {"replicas": 8},
         },
-        "diffusion": _diffusion(64, axes={"T": TEMPERATURES}, fixed={**COLD, "d": 3}),
+        "diffusion": _diffusion(24, axes={"T": TEMPERATURES}, fixed={**COLD, "d": 3}),
         **{variant.label: variant.request for variant in VARIANTS},
         "far hops alone": _diffusion(12, fixed={**COLD, **weak, "d": 3, "T": 1e-3}),
         "plane": _diffusion(
-            40,
+            16,
             cases=cases,
             fixed={**whole_band, "Rmin": 1.0, "box": 5.0},
             options={"positions": "lattice"},

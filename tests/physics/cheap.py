@@ -6,16 +6,16 @@ CHEAP = {
     "network": (SPINS, {"box": 16}),
     "pseudo2-network": (SPINS | {"d": 1, "alpha": 3, "beta": 1.7, "W": 2}, {"box": 16}),
     "percolation": ({"d": 2, "alpha": 3, "beta": 3, "density": 0.15, "box": 16}, {}),
-    "spectral-diffusion": ({"d": 3, "alpha": 3, "beta": 3, "W": 1, "duration": 6}, {}),
+    "spectral-diffusion": ({"d": 3, "alpha": 3, "beta": 3, "W": 1, "duration": 6, "box": 4}, {}),
     "scba-grains": ({"T": 4, "lam": 0.1}, {}),
     "scba-tree": ({"T": 40, "lam": 2e-3, "M": 5}, {"pool": 1000, "generations": 20}),
     "scba-bonds": ({"u": 1, "d": 2, "L": 8}, {}),
     "bethe-pool": ({"K": 2, "N": 200}, {}),
     "mott-percolation": ({"d": 2, "box": 8}, {}),
     "level-statistics": ({"N": 8, "alpha": 1.5, "beta": 1.5, "W": 6}, {"realizations": 4}),
-    "optimal-network": ({"d": 2, "N2": 3, "L": 8}, {"realizations": 4}),
+    "optimal-network": ({"d": 2, "N2": 3, "L": 6}, {"realizations": 4}),
     "golden-rule-network": (SPINS | {"nodes": 500, "rmax": 1.5}, {}),
-    "golden-rule-strip": (SPINS | {"W": 2, "t": 1.5, "V": 1.5, "rmax": 1, "box": 4}, {}),
+    "golden-rule-strip": (SPINS | {"W": 0.8, "T": 0.34, "rmax": 1, "box": 4}, {}),
 }
 
 

@@ -439,7 +439,6 @@ def test_a_strip_that_is_too_large_is_refused():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 @pytest.mark.parametrize(
     ("d", "nodes", "replicas", "reaches", "expected", "within"),
     [(2, 4000, 36, (2.0, 3.0, 6.0), 4.55, 0.05), (3, 6000, 12, (2.0, 3.0, 4.0), 7.3, 0.1)],
@@ -478,7 +477,6 @@ def test_neither_the_cap_nor_the_band_matter():
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 def test_the_fitted_exponent_of_T_is_4_by_construction():
     """Over Ns = 4 to 1.5; a colder strip has more excitations, and takes fewer replicas."""
     replicas = {0.128: 10, 0.17: 14, 0.24: 28, 0.34: 64}

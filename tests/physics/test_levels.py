@@ -318,7 +318,6 @@ def growth_at(alpha):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1200)
 def test_the_disorder_at_one_ratio_grows_the_slower_the_shorter_the_range():
     """The theory has exponents 1, 0.75, 0.5 and no growth; sizes this small give their order."""
     growth = [growth_at(alpha) for alpha in WINDOWS]

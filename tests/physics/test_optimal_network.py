@@ -157,7 +157,6 @@ def sweep(d, densities, L, replicas):
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
 def test_the_critical_density_in_three_dimensions():
     """A prototype had 1.16(4); the paper's condition is N2 ~ 1."""
     small, large = (sweep(3, [0.9, 1.0, 1.1, 1.2, 1.3], *box) for box in ((8, 600), (12, 90)))

@@ -132,3 +132,11 @@ def test_a_sweep_in_the_trash_tells_nothing(service):
     service.sweeps.delete(first.plan().sweep_id)
     mean = service.ledger.seconds_per_cell("noise", "1")
     assert service.sweeps.estimate(wanted).core_seconds == pytest.approx(64 * mean)
+
+
+def test_a_sweep_from_before_the_target_was_a_variable_tells_nothing(service, install):
+    run(service, request())
+    other = Variable("y", "another number", estimated=True)
+    install(replace(NOISE, variables=(*NOISE.variables, other), target="y"))
+    mean = service.ledger.seconds_per_cell("noise", "1")
+    assert service.sweeps.estimate(request(seed=1)).core_seconds == pytest.approx(64 * mean)

@@ -102,7 +102,7 @@ def test_large_answers_are_read_as_they_are_sent(table, stream, monkeypatch):
     read = Table.read
     monkeypatch.setattr(Table, "read", lambda *asked: reads.append(asked) or read(*asked))
     pieces = stream(Page(table))
-    assert not reads
+    assert len(reads) == 1  # of the first piece, whose errors can still be answered
     next(itertools.islice(pieces, 1, None))
     assert 0 < len(reads) < 3
     list(pieces)
