@@ -153,7 +153,7 @@ def test_who_needs_no_key_gets_what_the_document_names(case):
 
 
 @ABROAD.document().parametrize()
-@drawn(4)
+@drawn(3)
 def test_who_has_a_key_gets_what_the_document_names(case):
     attack(ABROAD, case)
 
