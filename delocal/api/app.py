@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from importlib.metadata import version
 
 from fastapi import FastAPI
 from fastapi.middleware.cors import CORSMiddleware
 
-from delocal.api import docs_page, errors, page, tracing
+from delocal.api import docs_page, document, errors, page, tracing
 from delocal.api.policy import Routes
 from delocal.api.request_log import RequestLog
 from delocal.api.routes import data, figures, fits, keys, models, shared, sweeps
 from delocal.api.routes import service as operations
-from delocal.api.schemas import ProblemDetail
 from delocal.api.security import Authenticator, Guard
-from delocal.service.evaluation import EvaluationRequest
 from delocal.service.keys import PREFIX, Caller
-from delocal.service.request import Extension, SweepRequest
 from delocal.service.settings import Service
 
 DESCRIPTION = """
@@ -56,25 +54,26 @@ def create_app(service: Service, *, local: bool = True) -> FastAPI:
         redoc_url=None,
     )
     app.state.service = service
-    errors.install(app)
+    routes = functools.cache(lambda: Routes(app.routes))
+    errors.install(app, routes)
     for resource in (sweeps, data, figures, fits, shared, models, keys):
         app.include_router(resource.router, prefix="/v1")
     app.include_router(operations.router)
     docs_page.install(app)
     page.install(app)
-    _add_guards(app, service, local)
+    _add_guards(app, service, routes, local)
     if service.settings.traces:
         tracing.install(app)
-    _add_schemas(app)
+    document.complete(app)
     return app
 
 
-def _add_guards(app: FastAPI, service: Service, local: bool) -> None:
+def _add_guards(app: FastAPI, service: Service, routes: Callable[[], Routes], local: bool) -> None:
     """Put before the routes, from the inside out: the guard, CORS, the log."""
     app.add_middleware(
         Guard,
         service=service,
-        routes=functools.cache(lambda: Routes(app.routes)),
+        routes=routes,
         local=local,
         authenticate=make_authenticator(service),
     )
@@ -104,15 +103,3 @@ def make_authenticator(service: Service) -> Authenticator:
         return service.keys.check(text) if ours else provider.check(text)
 
     return authenticate
-
-
-def _add_schemas(app: FastAPI) -> None:
-    """Put what routes refer to by name into the OpenAPI document: requests and errors."""
-    document = app.openapi()
-    schemas = document["components"]["schemas"]
-    template = "#/components/schemas/{model}"
-    for ours in (ProblemDetail, SweepRequest, Extension, EvaluationRequest):
-        schema = ours.model_json_schema(ref_template=template)
-        schemas.update(schema.pop("$defs", {}))
-        schemas[ours.__name__] = schema
-    app.openapi_schema = document

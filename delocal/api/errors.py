@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
+from delocal.api.policy import Routes
 from delocal.api.schemas import ProblemDetail
 from delocal.service.errors import (
     Conflict,
@@ -27,12 +29,15 @@ from delocal.service.errors import (
     SelectionError,
     TooLarge,
     TooManyRequests,
+    Unreadable,
 )
 from delocal.workers.lost import LostChunk
 from delocal.workers.storage import NO_ROOM, unavailable
 
 MEDIA_TYPE = "application/problem+json"
+PROBLEM = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetail"}}}
 STATUS: dict[type[DelocalError], tuple[int, str]] = {
+    Unreadable: (400, "The request cannot be read"),
     RequestError: (422, "The request is wrong"),
     SelectionError: (422, "The selection is wrong"),
     TooLarge: (413, "Too much at once"),
@@ -49,12 +54,14 @@ STATUS: dict[type[DelocalError], tuple[int, str]] = {
 
 
 def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Return the `responses` of a route that may answer with these errors."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetail"}}}
+    """Return the `responses` of a route that may answer with these errors.
+
+    What is answered before a route, `delocal.api.document` adds to all of them.
+    """
     titles: dict[int, str] = {}
     for status, title in STATUS.values():
         titles.setdefault(status, title)
-    return {status: {"description": titles[status], "content": content} for status in statuses}
+    return {str(s): {"description": titles[s], "content": PROBLEM} for s in statuses}
 
 
 def problem(
@@ -79,7 +86,7 @@ def answer(error: DelocalError) -> Response:
     return response
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, routes: Callable[[], Routes]) -> None:
     """Make every error of `app` a problem+json answer; `RequestLog` has the unexpected ones."""
 
     @app.exception_handler(DelocalError)
@@ -112,8 +119,10 @@ def install(app: FastAPI) -> None:
         return problem(422, "The request is wrong", "\n".join(map(str, problems)), problems)
 
     @app.exception_handler(HTTPException)
-    def _http(_: Request, error: HTTPException) -> Response:
+    def _http(request: Request, error: HTTPException) -> Response:
         title = HTTPStatus(error.status_code).phrase
         response = problem(error.status_code, title, str(error.detail))
         response.headers.update(error.headers or {})
+        if error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+            response.headers["Allow"] = ", ".join(routes().allowed(request.scope["path"]))
         return response

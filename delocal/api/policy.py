@@ -105,6 +105,19 @@ class Routes:
                 return Route(template, rule_of(method, template), found.groupdict())
         return None
 
+    def allowed(self, path: str) -> list[str]:
+        """Return the methods of a path: of `/v1/sweeps/{sweep_id}:share`, not of a sweep `a:share`.
+
+        The longest template that fits is the most exact one.
+        """
+        fitting = [
+            (template, methods or set())
+            for regex, template, methods in self._routes
+            if regex.match(path)
+        ]
+        exact = max((template for template, _ in fitting), key=len, default="")
+        return sorted(set().union(*(methods for template, methods in fitting if template == exact)))
+
 
 def rule_of(method: str, template: str) -> Rule:
     """Return what a route needs."""

@@ -10,9 +10,11 @@ import xarray as xr
 from pydantic import BaseModel, ConfigDict, Field
 
 from delocal.service.audit import Act
+from delocal.service.axes import Number
 from delocal.service.figures import Offer, Recipe
 from delocal.service.keys import USUAL_SCOPES, Key, Scope
 from delocal.service.ledger import SweepRecord
+from delocal.service.request import Text
 from delocal.service.states import Priority, SweepState
 from delocal.service.sweeps import Estimate
 
@@ -100,7 +102,7 @@ class SweepList(BaseModel):
     next: str | None
 
 
-class Axis(BaseModel):
+class AxisInfo(BaseModel):
     """A coordinate of a dataset that varies."""
 
     name: str
@@ -111,7 +113,7 @@ class Axis(BaseModel):
     values: list[float | str] | None = Field(description="null if there are more than 1000")
 
     @classmethod
-    def of(cls, coordinate: xr.DataArray) -> Axis:
+    def of(cls, coordinate: xr.DataArray) -> AxisInfo:
         """Return the answer for a coordinate."""
         return cls(
             name=str(coordinate.name),
@@ -161,7 +163,7 @@ class FigureList(BaseModel):
     """The figures that a sweep can give, and the axes of its models."""
 
     figures: list[FigureInfo]
-    axes: dict[str, list[Axis]]
+    axes: dict[str, list[AxisInfo]]
 
 
 class KeyRequest(BaseModel):
@@ -169,9 +171,9 @@ class KeyRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    name: str = Field(min_length=1, max_length=200, description="for people: who or what holds it")
+    name: Text = Field(min_length=1, max_length=200, description="for people: who or what holds it")
     scopes: list[Scope] = Field(default=list(USUAL_SCOPES), min_length=1)
-    days: float | None = Field(default=90.0, gt=0, le=36_500, description="null: never expires")
+    days: Number | None = Field(default=90.0, gt=0, le=36_500, description="null: never expires")
 
 
 class KeyInfo(BaseModel):
@@ -209,7 +211,7 @@ class ShareRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    seconds: float = Field(default=7 * 86_400.0, gt=0, description="until it expires")
+    seconds: Number = Field(default=7 * 86_400.0, gt=0, description="until it expires")
 
 
 class SharedLink(BaseModel):

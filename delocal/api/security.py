@@ -22,7 +22,14 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from delocal.api.errors import answer
 from delocal.api.policy import Route, Routes
 from delocal.api.rate_limit import Allowance, RateLimiter
-from delocal.service.errors import DelocalError, NoKey, NotAllowed, TooLarge, TooManyRequests
+from delocal.service.errors import (
+    DelocalError,
+    NoKey,
+    NotAllowed,
+    TooLarge,
+    TooManyRequests,
+    Unreadable,
+)
 from delocal.service.keys import HOW, NOBODY, TRUSTED, Caller
 from delocal.service.settings import Service
 
@@ -75,6 +82,7 @@ class Guard:
         state.update(route=route, caller=NOBODY)
         headers: dict[str, str] = {}
         try:
+            _check_path(scope)
             self._check_size(scope)
             state["caller"] = await self._admit(scope, route, headers)
         except DelocalError as error:
@@ -183,6 +191,12 @@ class Guard:
             await run_in_threadpool(self._service.audit.add, **act)
         except sa.exc.SQLAlchemyError as error:
             log.error("an act is not in the audit", **act, error=str(error))
+
+
+def _check_path(scope: Scope) -> None:
+    """Refuse a NUL, which neither a database nor a file system takes in an id or a name."""
+    if "\0" in scope["path"]:
+        raise Unreadable("no path may hold a NUL (%00); leave it out")
 
 
 def is_loopback(host: str) -> bool:

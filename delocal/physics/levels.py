@@ -38,6 +38,7 @@ def spacing_ratios(levels: Array) -> Array:
     Returns
     -------
     Array, shape (n - 2,)
+        NaN where three levels coincide: their order has no ratio.
 
     Raises
     ------
@@ -56,7 +57,8 @@ def spacing_ratios(levels: Array) -> Array:
     if levels.size < FEWEST:
         raise ValueError(f"{levels.size} levels have no ratio of spacings; it takes {FEWEST}")
     s = np.diff(levels)
-    return np.asarray(np.minimum(s[1:], s[:-1]) / np.maximum(s[1:], s[:-1]))
+    with np.errstate(invalid="ignore"):
+        return np.asarray(np.minimum(s[1:], s[:-1]) / np.maximum(s[1:], s[:-1]))
 
 
 def middle_third(number: int) -> slice:

@@ -128,6 +128,6 @@ def metallic_density(Gamma: ArrayLike, mean: ArrayLike, spread: ArrayLike) -> Ar
     >>> float((metallic_density(1.0, 1.0, 0.1) * 0.1 * np.sqrt(2 * np.pi)).round(12))
     1.0
     """
-    away = np.divide(np.subtract(Gamma, mean), spread)
     with np.errstate(over="ignore", under="ignore"):
+        away = np.divide(np.subtract(Gamma, mean), spread)
         return np.asarray(np.divide(np.exp(-(away**2) / 2), spread) / np.sqrt(2 * np.pi))

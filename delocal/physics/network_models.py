@@ -15,12 +15,13 @@ from delocal.physics import phase_diagram
 from delocal.physics.disorder import Ensemble
 from delocal.physics.model import Arrays, Option
 from delocal.physics.networks import INTERACTIONS
-from delocal.physics.parameters import RANGES, SCALED_BY, SpinModel, power_laws
+from delocal.physics.parameters import RANGES, SCALED_BY, SpinModel, power_laws, spin_model
 from delocal.physics.phase_diagram import Region, belongs
-from delocal.physics.powers import PowerLaw
+from delocal.physics.powers import LogArray, PowerLaw
 
 NEEDS = (*RANGES, *SCALED_BY)
 """The parameters of an `Ensemble`, in its order."""
+LARGEST_LOG = 150.0  # 1e65: products of some powers of such numbers are numbers
 INTERACTION = Option(
     "interaction",
     tuple(INTERACTIONS),
@@ -36,6 +37,22 @@ def ensemble_at(point: Mapping[str, Any], regions: frozenset[Region]) -> Ensembl
     if T > W / 2 or region not in regions:
         return None
     return Ensemble(int(d), alpha, beta, T, W, t=t, V=V, rho=rho)
+
+
+def logarithmic(ensemble: Ensemble) -> SpinModel[LogArray]:
+    """Return the parameters of a disorder, which no power of theirs can overflow."""
+    return spin_model(*(getattr(ensemble, name) for name in NEEDS))
+
+
+def is_measurable(p: SpinModel[LogArray], size: Callable[[SpinModel[LogArray]], LogArray]) -> bool:
+    """Whether the scales of a network, and their powers, are numbers that a double can hold.
+
+    Near the borders of the phase diagram, and at the lowest temperatures, its `size` is not.
+    """
+    with np.errstate(all="ignore"):
+        R = size(p)
+        scales = (p.t, p.rho, p.V / p.t, p.T / p.W, R, R**p.alpha, R**p.beta)
+    return all(abs(float(scale.ln)) < LARGEST_LOG for scale in scales)
 
 
 def ensembles(

@@ -26,7 +26,8 @@ def plain_number(value: Any) -> Any:
 
 
 Number = Annotated[FiniteFloat, BeforeValidator(plain_number)]
-Points = Annotated[int, Field(ge=1, le=MAX_POINTS), BeforeValidator(plain_number)]
+Whole = Annotated[int, BeforeValidator(plain_number)]
+Points = Annotated[Whole, Field(ge=1, le=MAX_POINTS)]
 Range = tuple[Number, Number, Points]
 
 
@@ -44,8 +45,8 @@ class Axis(BaseModel):
     linspace: Range | None = None
     logspace: Range | None = None
     geomspace: Range | None = None
-    like: str | None = None
-    along: str | None = None
+    like: str | None = Field(default=None, min_length=1)
+    along: str | None = Field(default=None, min_length=1)
 
     @model_validator(mode="after")
     def _one_form(self) -> Axis:
@@ -95,7 +96,9 @@ def _as_axis(value: Any) -> Any:
     raise ValueError(f"give a list of numbers, or an object with one of {', '.join(FORMS)}")
 
 
-AxisInput = Annotated[Axis, BeforeValidator(_as_axis)]
+AxisInput = Annotated[
+    Axis, BeforeValidator(_as_axis, json_schema_input_type=Axis | tuple[Number, ...])
+]
 
 
 def _floats(values: Any) -> tuple[float, ...]:

@@ -3,6 +3,7 @@
 ::
 
     DelocalError
+    +-- Unreadable          what came is no request at all
     +-- RequestError        the sweep request is wrong; lists every problem with its field
     +-- SelectionError      the selection from a dataset is wrong
     +-- TooLarge            more cells or values than allowed
@@ -20,10 +21,12 @@
 from __future__ import annotations
 
 import difflib
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 MOST_SHOWN = 20  # names beside a good guess
+MOST_TOLD = 100  # mistakes in one answer
 
 
 @dataclass(frozen=True)
@@ -41,12 +44,21 @@ class DelocalError(Exception):
     """Base of every error that a caller can mend."""
 
 
+class Unreadable(DelocalError):
+    """Something that no name, id or text can hold."""
+
+
 class RequestError(DelocalError):
-    """A sweep request that cannot be run; `problems` has one entry for each mistake."""
+    """A sweep request that cannot be run; `problems` has one entry for each mistake.
+
+    Of very many the first are told: an answer is not to be larger than what asked for it.
+    """
 
     def __init__(self, problems: Sequence[Problem]) -> None:
-        super().__init__("\n".join(map(str, problems)))
-        self.problems = list(problems)
+        self.problems = list(problems[:MOST_TOLD])
+        if len(problems) > MOST_TOLD:
+            self.problems.append(Problem("", "and more; mend these first"))
+        super().__init__("\n".join(map(str, self.problems)))
 
 
 class SelectionError(DelocalError):
@@ -99,6 +111,18 @@ class NoRoom(DelocalError):
 
 class Damaged(DelocalError):
     """A file that was stored is not there any more; `delocal doctor` computes it again."""
+
+
+def some_of(names: Iterable[str]) -> str:
+    """Return names, separated by commas, and only the first of very many.
+
+    Examples
+    --------
+    >>> some_of(["T", "W"]), some_of(map(str, range(1000)))[-11:]
+    ('T, W', '18, 19, ...')
+    """
+    first = [*itertools.islice(names, MOST_SHOWN + 1)]
+    return ", ".join(first) if len(first) <= MOST_SHOWN else f"{', '.join(first[:-1])}, ..."
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -23,13 +23,14 @@ from delocal.service.errors import (
     TooManyRequests,
     did_you_mean,
 )
-from delocal.service.request import OptionValue, SweepRequest, problems_of
+from delocal.service.request import MAX_NAMES, OptionValue, SweepRequest, problems_of
 from delocal.service.results import MAX_VALUES, choose, refuse_too_many
 from delocal.service.sweeps import Sweeps
 from delocal.workers.block import evaluate_block
 from delocal.workers.dataset import Layout, on_grid
 from delocal.workers.plan import Part, Plan, model_of
 
+MAX_VARIABLES = 1000
 MAX_CELLS = 100_000  # all variables of so many cells are some dozen MiB
 MEASURED_FOR = 1.0  # seconds, before a measured cost is believed rather than the model's own
 AT_A_TIME = 2  # each keeps a core busy that sweeps and other answers want too
@@ -69,11 +70,14 @@ class EvaluationRequest(BaseModel):
 
     parameters: dict[str, Any] = Field(
         default_factory=dict,
+        max_length=MAX_NAMES,
         description="by name: a number, or an axis as in a request for a sweep",
     )
-    options: dict[str, OptionValue] = Field(default_factory=dict, description="of the model")
+    options: dict[str, OptionValue] = Field(
+        default_factory=dict, max_length=MAX_NAMES, description="of the model"
+    )
     variables: tuple[str, ...] | None = Field(
-        default=None, description="names of those wanted; all if absent"
+        default=None, max_length=MAX_VARIABLES, description="names of those wanted; all if absent"
     )
 
     @classmethod

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Real
 from os import PathLike
 from pathlib import Path
@@ -20,25 +20,29 @@ from pydantic import (
     Field,
     StringConstraints,
     ValidationError,
+    field_validator,
     model_validator,
 )
 
 from delocal.physics.model import Model
 from delocal.physics.models import load_models
-from delocal.service.axes import QUOTE, Axis, AxisInput, Number, zip_onto
-from delocal.service.errors import Problem, RequestError, did_you_mean
+from delocal.service.axes import QUOTE, Axis, AxisInput, Number, Whole, zip_onto
+from delocal.service.errors import MOST_TOLD, Problem, RequestError, did_you_mean, some_of
 from delocal.service.refine import RefineRequest
 from delocal.service.states import Priority
 from delocal.workers.dataset import default_options
 from delocal.workers.grid import COMPARISONS, Dimension, Exclusion, Grid
 from delocal.workers.keys import content_key
-from delocal.workers.plan import Plan, plan_parts
+from delocal.workers.plan import Part, Plan, plan_parts
 from delocal.workers.refinement import Refinement
 from delocal.workers.sampling import Sampling
 
 Text = Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]  # that any database takes
 MAX_CELLS = 20_000_000
+MAX_BLOCKS = 5_000_000  # each is a row of the ledger; few words can ask for a million million
 MAX_REPLICAS = 100_000
+MAX_NAMES = 100  # of models, parameters, options: each wrong one is looked up among the right ones
+MAX_EXCLUSIONS = 1000  # each is asked about every cell
 BUDGET = 64  # times the replicas to begin with, where a target is set without a budget
 
 
@@ -82,9 +86,9 @@ class SamplingRequest(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    replicas: int = Field(default=16, ge=2, le=MAX_REPLICAS)
-    max_replicas: int | None = Field(default=None, ge=2, le=MAX_REPLICAS)
-    target_rel_error: float | None = Field(default=None, gt=0, lt=1)
+    replicas: Whole = Field(default=16, ge=2, le=MAX_REPLICAS)
+    max_replicas: Whole | None = Field(default=None, ge=2, le=MAX_REPLICAS)
+    target_rel_error: Number | None = Field(default=None, gt=0, lt=1)
 
     @model_validator(mode="after")
     def _budget(self) -> SamplingRequest:
@@ -106,7 +110,9 @@ class Extension(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    axes: dict[str, AxisInput] = Field(default_factory=dict, description="values to add, by axis")
+    axes: dict[str, AxisInput] = Field(
+        default_factory=dict, max_length=MAX_NAMES, description="values to add, by axis"
+    )
     sampling: dict[Literal["replicas", "max_replicas", "target_rel_error"], Number] = Field(
         default_factory=dict, description="what replaces the sampling of the sweep"
     )
@@ -155,21 +161,28 @@ class SweepRequest(BaseModel):
         },
     )
 
-    models: tuple[str, ...] = Field(min_length=1, description="names of the models to run")
+    models: tuple[str, ...] = Field(
+        min_length=1, max_length=MAX_NAMES, description="names of the models to run"
+    )
     axes: dict[str, AxisInput] = Field(
-        default_factory=dict, description="swept parameters; the product of their values is run"
+        default_factory=dict,
+        max_length=MAX_NAMES,
+        description="swept parameters; the product of their values is run",
     )
     cases: tuple[dict[str, Number], ...] = Field(
         default=(), description="explicit points, along a dimension `case`"
     )
-    fixed: dict[str, Number] = Field(default_factory=dict, description="parameters with one value")
+    fixed: dict[str, Number] = Field(
+        default_factory=dict, max_length=MAX_NAMES, description="parameters with one value"
+    )
     exclude: tuple[dict[str, Condition], ...] = Field(
         default=(),
+        max_length=MAX_EXCLUSIONS,
         description="cells to leave out: those that meet every condition of an entry, such as "
         '{"alpha": {"lt": "beta"}} or {"d": [2], "T": {"gt": 0.1}}',
     )
-    options: dict[str, dict[str, OptionValue]] = Field(
-        default_factory=dict, description="options by model"
+    options: dict[str, Annotated[dict[str, OptionValue], Field(max_length=MAX_NAMES)]] = Field(
+        default_factory=dict, max_length=MAX_NAMES, description="options by model"
     )
     sampling: SamplingRequest = Field(
         default_factory=lambda: SamplingRequest(), description="replicas of Monte Carlo cells"
@@ -177,12 +190,19 @@ class SweepRequest(BaseModel):
     refine: RefineRequest | None = Field(
         default=None, description="search along one axis, in every cell of the others"
     )
-    seed: int = Field(default=0, ge=0, lt=2**63, description="seed of the random numbers")
+    seed: Whole = Field(default=0, ge=0, lt=2**63, description="seed of the random numbers")
     priority: Priority = Field(
         default=Priority.NORMAL, description="turns beside other sweeps: 1, 3 or 9 in a round"
     )
     name: Text = Field(default="", max_length=200)
     tags: tuple[str, ...] = ()
+
+    @field_validator("cases")
+    @classmethod
+    def _few_names(cls, cases: tuple[dict[str, float], ...]) -> tuple[dict[str, float], ...]:
+        if len({name for case in cases for name in case}) > MAX_NAMES:
+            raise ValueError(f"more than {MAX_NAMES} parameters; every case gives the same ones")
+        return cases
 
     @classmethod
     def parse(cls, content: Mapping[str, Any] | SweepRequest) -> SweepRequest:
@@ -290,6 +310,7 @@ class SweepRequest(BaseModel):
                 model, grid, options[model.name], sampling, block_cells, searched.get(model.name)
             )
         )
+        _refuse_too_many_blocks(parts)
         identity = [[part.content for part in parts if part.role != "replicas"], self.seed]
         recorded = {"request": self.model_dump_json(exclude_defaults=True), "seed": self.seed}
         return Plan(content_key(identity)[:16], parts, {**(provenance or {}), **recorded})
@@ -363,7 +384,7 @@ class SweepRequest(BaseModel):
             for i, case in enumerate(self.cases):
                 if missing := names - set(case):
                     message = (
-                        f"lacks {', '.join(sorted(missing))}; every case gives the same parameters"
+                        f"lacks {some_of(sorted(missing))}; every case gives the same parameters"
                     )
                     problems.append(Problem(f"cases.{i}", message))
             if not names:
@@ -415,6 +436,18 @@ class SweepRequest(BaseModel):
                 problems.append(Problem(f"{place}.{p.name}", message))
 
 
+def _refuse_too_many_blocks(parts: Sequence[Part]) -> None:
+    blocks = sum(len(part.blocks) for part in parts)
+    if blocks > MAX_BLOCKS:
+        sampled = any(part.role == "replicas" for part in parts)
+        less = "replicas or cells" if sampled else "cells"
+        message = (
+            f"{blocks:,} blocks of work; at most {MAX_BLOCKS:,} are allowed. Take fewer {less}, "
+            "or split the sweep along one axis"
+        )
+        raise RequestError([Problem("sampling" if sampled else "axes", message)])
+
+
 Request = SweepRequest | Mapping[str, Any] | str | PathLike[str]
 """A request, the same as plain content, or the path of a JSON or YAML file that holds it."""
 
@@ -459,6 +492,8 @@ def _conditions(
     if not entry:
         problems.append(Problem(place, "empty; give at least one condition"))
     for name, condition in sorted(entry.items()):
+        if len(problems) > MOST_TOLD:
+            return
         field = f"{place}.{name}"
         if name not in given:
             message = f"no parameter {name!r} in this sweep; {did_you_mean(name, sorted(given))}"
@@ -496,7 +531,7 @@ IN_WORDS = {
 
 def problems_of(error: ValidationError, whole: type[BaseModel]) -> list[Problem]:
     """Return all that pydantic found wrong with a request, which is a `whole`, in our words."""
-    return [_problem(dict(e), whole) for e in error.errors()]
+    return [_problem(dict(e), whole) for e in error.errors()[: MOST_TOLD + 1]]
 
 
 def _problem(error: Mapping[str, Any], whole: type[BaseModel]) -> Problem:

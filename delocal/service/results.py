@@ -20,6 +20,7 @@ from delocal.workers.store import DATA, SweepStore
 
 MAX_VALUES = 1_000_000  # in one JSON answer; the Zarr route has no such limit
 OPEN_SWEEPS = 32
+LONGEST_NAME = 255  # bytes of the name of a file: what any file system takes
 NOT_FINITE: dict[int, Callable[..., Any]] = {1: np.isnan, 2: np.isposinf, 3: np.isneginf}
 SAME = 1e-9  # relative: two spellings of one coordinate value
 
@@ -240,8 +241,10 @@ def zarr_version(store: SweepStore, name: str) -> str | None:
 
 
 def _is_inside(name: str) -> bool:
-    """Whether a name cannot lead out of the hierarchy."""
-    return "\0" not in name and not any(part in ("", ".", "..") for part in name.split("/"))
+    """Whether a name can be one of the hierarchy: it leads nowhere else, and is not too long."""
+    parts = name.split("/")
+    short = len(name.encode(errors="replace")) <= LONGEST_NAME
+    return short and "\0" not in name and not any(part in ("", ".", "..") for part in parts)
 
 
 def to_plain(ds: xr.Dataset) -> dict[str, Any]:

@@ -222,8 +222,10 @@ class Sweeps:
     def stored(self, sweep_id: str) -> StoredSweep:
         """Return a sweep with its store; NotFound if there is none, Conflict if it is deleted."""
         record = self.ledger.sweep(sweep_id)
+        if record is None:  # an id that is none names no place either
+            raise _not_found(sweep_id)
         store = self._dispatcher.existing(sweep_id)
-        if record is None or store is None:
+        if store is None:
             raise _not_found(sweep_id)
         if record.state == SweepState.DELETED:
             raise Conflict(f"sweep {sweep_id} is in the trash; restore it to see its data")

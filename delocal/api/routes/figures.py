@@ -10,7 +10,7 @@ from delocal.api.caching import answer_tag, is_known, not_modified
 from delocal.api.errors import documented
 from delocal.api.routes.data import Nearest
 from delocal.api.routes.deps import CurrentService, SweepId
-from delocal.api.schemas import Axis, FigureInfo, FigureList
+from delocal.api.schemas import AxisInfo, FigureInfo, FigureList
 from delocal.service.figures import (
     RECIPES,
     Choices,
@@ -52,7 +52,7 @@ def list_figures(sweep_id: SweepId, request: Request, service: CurrentService) -
         for name, offers in possible(datasets).items()
     ]
     axes = {
-        name: [Axis.of(ds[axis]) for axis in axes_of(ds, map(str, ds.data_vars))]
+        name: [AxisInfo.of(ds[axis]) for axis in axes_of(ds, map(str, ds.data_vars))]
         for name, ds in datasets.items()
     }
     return FigureList(figures=figures, axes=axes)

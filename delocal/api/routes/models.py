@@ -57,7 +57,7 @@ def one_model(name: str) -> Response:
     response_class=Response,
     responses={
         200: {"content": {"application/json": {"example": DATA_EXAMPLE}}},
-        **documented(404, 413, 422, 429),
+        **documented(404, 422),
     },
 )
 def evaluate(name: str, content: Content, service: CurrentService) -> Response:

@@ -39,7 +39,7 @@ SharedSweep = Annotated[str, Depends(_shared_sweep)]
     "/sweeps/{sweep_id}:share",
     status_code=201,
     summary="Make a link to the data of a sweep that is good without a key, until it expires",
-    responses=documented(401, 403, 404, 422),
+    responses=documented(404, 422),
 )
 def share(
     sweep_id: SweepId, content: ShareRequest, request: Request, service: CurrentService

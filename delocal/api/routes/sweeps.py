@@ -25,6 +25,10 @@ POLL_SECONDS = 0.2
 RESERVED = {"model", "tag", "state", "text", "since", "until", "limit", "before", "deleted"}
 """Query parameters of a search that are not those of a model."""
 EXAMPLE = SweepRequest.model_json_schema()["examples"][0]
+Moment = Annotated[  # seconds since 1970 are taken too
+    datetime,
+    WithJsonSchema({"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number"}]}),
+]
 # Parsed by SweepRequest itself, whose errors say more; documented as what it is.
 Content = Annotated[
     dict[str, Any],
@@ -41,7 +45,7 @@ Content = Annotated[
     responses={
         200: {"model": SweepEstimate, "description": "Dry run"},
         202: {"model": SweepStatus, "description": "Submitted, or found again"},
-        **documented(413, 422, 429),
+        **documented(422),
     },
 )
 def submit(
@@ -73,8 +77,8 @@ def list_sweeps(
     tag: Annotated[list[str] | None, Query(description="has this tag; all of several")] = None,
     state: Annotated[str | None, Query(description="is in this state, or one of `a,b`")] = None,
     text: Annotated[str, Query(description="words in its name, tags or models")] = "",
-    since: Annotated[datetime | None, Query(description="submitted then or later; UTC")] = None,
-    until: Annotated[datetime | None, Query(description="submitted before then; UTC")] = None,
+    since: Annotated[Moment | None, Query(description="submitted then or later; UTC")] = None,
+    until: Annotated[Moment | None, Query(description="submitted before then; UTC")] = None,
     limit: Limit = 100,
     before: Before = None,
     deleted: Annotated[bool, Query(description="those in the trash instead")] = False,
@@ -125,7 +129,7 @@ def cancel(sweep_id: SweepId, request: Request, service: CurrentService) -> Swee
     "/sweeps/{sweep_id}:extend",
     status_code=202,
     summary="The sweep with more values on its axes, or more replicas",
-    responses=documented(404, 409, 422, 429),
+    responses=documented(404, 409, 422),
 )
 def extend(
     sweep_id: SweepId,
@@ -150,7 +154,7 @@ def extend(
     "/sweeps/{sweep_id}:retry",
     status_code=202,
     summary="Compute again what failed or was cancelled, and only that",
-    responses=documented(404, 409, 422, 429),
+    responses=documented(404, 409, 422),
 )
 def retry(
     sweep_id: SweepId, request: Request, service: CurrentService, caller: CurrentCaller

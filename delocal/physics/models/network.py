@@ -19,14 +19,17 @@ from delocal.physics.network_models import (
     NEEDS,
     ensemble_at,
     ensembles,
+    is_measurable,
+    logarithmic,
     size_exponents,
 )
 from delocal.physics.networks import INTERACTIONS, network
 from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import RANGES, SCALED_BY, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS
+from delocal.physics.powers import LogArray
 from delocal.physics.pseudospins import PseudoSpins, sample_dilute, sample_pseudospins
-from delocal.physics.scales import optimal_pseudospin_size
+from delocal.physics.scales import optimal_pseudospin_size, threshold_temperature
 from delocal.physics.splittings import resonant_pseudospins, size_where, temperature_where
 
 PAPER = "Gutman et al. (2016)"
@@ -39,6 +42,8 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
     R1, Lc, N1 = (np.full(shape, np.nan) for _ in range(3))
     N2 = np.full((*shape, len(RATIOS)), np.nan)
     for place, ensemble in ensembles(points, WITH_OPTIMAL_PSEUDOSPINS):
+        if not is_measurable(logarithmic(ensemble), optimal_pseudospin_size):
+            continue
         size = size_where(ensemble, 1.0)
         star = ensemble.interaction_radius(size)
         R1[place], Lc[place] = size, star
@@ -66,7 +71,7 @@ def replicate(
 ) -> dict[str, Any]:
     """Build one network of pseudo-spins of size R1_exact in a box of `box` R2*."""
     ensemble = ensemble_at(point, WITH_OPTIMAL_PSEUDOSPINS)
-    if ensemble is None:
+    if ensemble is None or not is_measurable(logarithmic(ensemble), optimal_pseudospin_size):
         return dict(NOTHING)
     R1 = size_where(ensemble, 1.0)
     star = ensemble.interaction_radius(R1)
@@ -92,7 +97,11 @@ def _thresholds(parameters: Arrays) -> NDArray[np.float64]:
     *points, L = np.broadcast_arrays(*(parameters[name] for name in (*NEEDS, "L")))
     T_c = np.full(L.shape, np.nan)
     for place, ensemble in ensembles(points, WITH_OPTIMAL_PSEUDOSPINS):
-        T_c[place] = temperature_where(ensemble, float(L[place]))
+        hottest = logarithmic(replace(ensemble, T=ensemble.W / 2))
+        with np.errstate(all="ignore"):
+            coldest = replace(hottest, T=threshold_temperature(hottest, LogArray.of(L[place])))
+        if all(is_measurable(p, optimal_pseudospin_size) for p in (hottest, coldest)):
+            T_c[place] = temperature_where(ensemble, float(L[place]))
     return T_c
 
 

@@ -18,6 +18,7 @@ from delocal.physics.resonances import resonant_pairs
 
 PAPER = "Gutman et al. (2016)"
 OCTAVES = tuple(2.0**k for k in range(20))
+HUGE = 1e80  # its cube is a number
 NEEDS = ("d", "alpha", "T", "W", "t", "rho")
 
 
@@ -71,9 +72,13 @@ def replicate(
 
 
 def _ensemble(point: Mapping[str, Any], hopping: Any) -> Ensemble | None:
-    """Return the disorder at a point, or None where more than all spins would be active."""
+    """Return the disorder at a point, or None where it has no meaning.
+
+    That is where more than all spins would be active, or where a power of what it is made of is
+    more than a number can hold.
+    """
     d, alpha, T, W, t, rho = (float(point[name]) for name in NEEDS)
-    if T > W / 2:
+    if T > W / 2 or not all(1 / HUGE < x < HUGE for x in (rho, W / T, t / T)):
         return None
     return Ensemble(int(d), alpha, alpha, T, W, t=t, rho=rho, hopping=hopping)
 

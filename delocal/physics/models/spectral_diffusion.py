@@ -24,9 +24,11 @@ from delocal.physics.model import (
     Status,
     Variable,
 )
+from delocal.physics.network_models import is_measurable, logarithmic
 from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import RANGES, spin_model, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region
+from delocal.physics.scales import optimal_pseudospin_size
 from delocal.physics.transport.flip_flop_kernels import Drive
 from delocal.physics.transport.flip_flops import RULES, Rule, annealed_diffusion, draw_sample
 from delocal.physics.transport.spectral_diffusion import (
@@ -163,12 +165,15 @@ def _hot_spins(point: Mapping[str, float], options: Mapping[str, Any]) -> Ensemb
     inside = Region(int(phase_diagram.region(d, alpha, beta))) in WITH_OPTIMAL_PSEUDOSPINS
     if not inside or 2 * alpha <= d + 2:
         return None
+    spins = _spins(point, min(point["T"], W / 4) if "T" in point else W / 2)
+    if not is_measurable(logarithmic(spins), optimal_pseudospin_size):
+        return None
     if "T" not in point:
-        return _spins(point, W / 2)
+        return spins
     band = 4.0 if options["temperature"] == "twin" else max(4.0, point["strip"])
     if band * point["T"] > W * (1 + 1e-12):
         return None
-    return hot_twin(_spins(point, min(point["T"], W / 4)))
+    return hot_twin(spins)
 
 
 def _estimate(name: str, long_name: str, units: str = "1", comment: str = "") -> Variable:

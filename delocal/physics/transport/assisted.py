@@ -102,7 +102,9 @@ def exists(channel: Assisted, p: SpinModel[LogArray]) -> Array:
     inside = belongs(region(p.d, p.alpha, p.beta), channel.where)
     finite = ~superdiffusive(p.d, p.beta)
     cold = p.T.ln <= p.W.ln - np.log(2)
-    return np.asarray(inside & finite & cold & (channel.energy(p).ln < p.T.ln))
+    with np.errstate(divide="ignore", invalid="ignore"):  # on a border E* is 0, or no number
+        above = channel.energy(p).ln < p.T.ln
+    return np.asarray(inside & finite & cold & above)
 
 
 def thermal_factor(channel: Assisted, p: SpinModel[LogArray]) -> Array:
