@@ -1,6 +1,7 @@
 """The command line, as a user types it."""
 
 import json
+from importlib.metadata import version
 
 import pytest
 import xarray as xr
@@ -54,6 +55,10 @@ def test_submit_watch_and_fetch(request_file, tmp_path):
     assert len(files) > 100
     for file in files:
         assert (tmp_path / "copy" / file).read_bytes() == (stored / file).read_bytes()
+
+
+def test_the_version_is_told():
+    assert invoke("--version") == f"delocal {version('delocal')}\n"
 
 
 def test_models_are_listed_and_described():

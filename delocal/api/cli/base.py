@@ -7,6 +7,7 @@ import logging
 import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -62,6 +63,24 @@ app = typer.Typer(
 )
 out, err = Console(), Console(stderr=True)
 Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def _tell_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"delocal {version('delocal')}")
+        raise typer.Exit
+
+
+@app.callback()
+def begin(
+    told: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_tell_version, is_eager=True, help="show the version, and end"
+        ),
+    ] = False,
+) -> None:
+    """Take what stands before the command."""
 
 
 def command(
