@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint format bench slow gallery images openapi docs serve package lowest constraints clean
+.PHONY: demo test lint format bench slow slow-statistics slow-engine gallery images openapi docs serve package lowest constraints clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
@@ -52,9 +52,15 @@ openapi: $(VENV)/.ready  ## write docs/reference/openapi.json anew, after a rout
 bench: $(VENV)/.ready-dev  ## every performance claim, measured; writes benchmarks/results.json
 	$(BIN)/python -m benchmarks
 
-slow: $(VENV)/.ready-dev $(VENV)/.ready-browser $(VENV)/s3/bin/moto_server  ## the long statistics; writes validation/results.json
-	$(BIN)/python -m pytest -m slow
+slow: $(VENV)/.ready-dev $(VENV)/.ready-browser $(VENV)/s3/bin/moto_server  ## the long tests, on two cores; writes validation/results.json
+	$(MAKE) -j2 --output-sync slow-statistics slow-engine
+
+slow-statistics:
+	$(BIN)/python -m pytest -m slow tests/physics
 	$(BIN)/python -m validation
+
+slow-engine:
+	$(BIN)/python -m pytest -m slow --ignore=tests/physics
 
 gallery: $(VENV)/.ready $(VENV)/.ready-browser  ## every figure and table of the papers, and their page
 	$(BIN)/delocal reproduce all --png -o docs/gallery
