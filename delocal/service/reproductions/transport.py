@@ -112,7 +112,7 @@ def _spectral_in(d: int, ds: Datasets, name: str) -> Row:
 
 
 def _caption(ds: Datasets) -> str:
-    return " ".join([_shown(ds), _spectral(ds), _by_construction(ds), _tested(ds), CITE])
+    return "\n\n".join([_shown(ds), _spectral(ds), _by_construction(ds), *_tested(ds), CITE])
 
 
 def _shown(ds: Datasets) -> str:
@@ -158,18 +158,18 @@ def _by_construction(ds: Datasets) -> str:
     )
 
 
-def _tested(ds: Datasets) -> str:
+def _tested(ds: Datasets) -> tuple[str, str, str]:
     strip = ds["strip"]
     return (
         "Tested: one number C serves all energies and both channels, by networks of all "
         "excitations at one temperature; static samples of the process conduct as Kirchhoff says, "
         "and without shifts nothing is carried; D ~ W^(-1.28 +- 0.01 +- 0.03), where theory has "
-        "-4/3, and 1/tau ~ W^(-1.99 +- 0.01 +- 0.08), -2, over a factor of 8 in W by `make slow`. "
+        "-4/3, and 1/tau ~ W^(-1.99 +- 0.01 +- 0.08), -2, over a factor of 8 in W by `make slow`.",
         "Failed: an exponent of W in d = 2; a limit of rates of close pairs; the correction by "
         "the conserved number of pseudo-spins, which takes "
         f"{100 * strip.drag.item():.0f} % of the flow of heat away at T = "
-        f"{strip.T_over_E_star.item():.0f} E* and depends on the lower end of energies, E*. "
-        "Untested: quantum coherence, and the prefactor of the optimal network."
+        f"{strip.T_over_E_star.item():.0f} E* and depends on the lower end of energies, E*.",
+        "Untested: quantum coherence, and the prefactor of the optimal network.",
     )
 
 
