@@ -296,6 +296,19 @@ def test_a_key_may_be_declined(open_page, locked):
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def test_a_key_that_was_declined_is_not_asked_for_by_a_late_answer(open_page, locked):
+    page, late = open_page(f"{locked[0]}/#/sweeps"), []
+    page.route("**/v1/examples", lambda route: late.append(route))
+    page.get_by_role("button", name="Without a key").click()
+    page.evaluate("location.hash = '#/new'")
+    page.get_by_role("button", name="Without a key").click()
+    expect(page.locator("main .failure")).to_contain_text("A key is needed")
+    with page.expect_response("**/v1/examples"):
+        late[0].continue_()
+    page.get_by_role("button", name="Try again").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
+
+
 def test_a_service_that_is_gone_is_missed_and_found_again(open_page, tmp_path):
     settings = Settings(data=tmp_path, cluster=ClusterSettings(kind="none"))
     with serving(settings) as (url, service):

@@ -28,6 +28,7 @@ export const key = {
 export const hooks = { askForKey: async () => false, online: () => {}, offline: () => {} };
 
 let clockAhead = 0;
+let declined = 0; // how often somebody went on without a key
 
 /** Return what time it is at the service. */
 export const serverNow = () => Date.now() + clockAhead;
@@ -51,6 +52,7 @@ export const pause = (ms, signal) =>
 /** Return the response of `path`; Problem, or Offline, if it is none that is good. */
 export async function send(path, { json, headers = {}, ...options } = {}) {
   const used = key.get();
+  const before = declined;
   const sent = { ...headers };
   if (used) sent.Authorization = `Bearer ${used}`;
   if (json !== undefined) sent["Content-Type"] = "application/json";
@@ -77,10 +79,18 @@ export async function send(path, { json, headers = {}, ...options } = {}) {
     response.status,
     await response.json().catch(() => ({ title: response.statusText })),
   );
-  if (response.status === 401 && (key.get() !== used || (await hooks.askForKey(problem.message)))) {
+  if (response.status === 401 && (key.get() !== used || (await anotherKey(before, problem)))) {
     return send(path, { json, headers, ...options });
   }
   throw problem;
+}
+
+/** Whether there is another key to try; who declined one beside this request is not asked again. */
+async function anotherKey(before, problem) {
+  if (declined > before) return false;
+  const given = await hooks.askForKey(problem.message);
+  if (!given) declined += 1;
+  return given;
 }
 
 export const get = async (path, options) => (await send(path, options)).json();
