@@ -93,6 +93,7 @@ def test_time_is_from_and_before(ledger, ids):
 def test_states_find_what_is_in_the_trash_too(ledger, ids):
     ledger.cancel(ids["cold"])
     assert found(ledger, ids, states=[SweepState.CANCELLED]) == ["cold"]
+    ledger.cancel(ids["warm"])
     with ledger.writing() as db:
         db.execute(sa.text("UPDATE sweeps SET state = 'deleted' WHERE name = 'warm_dots'"))
     assert found(ledger, ids) == ["line", "cold"]
