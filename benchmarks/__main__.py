@@ -6,8 +6,11 @@ Only a run of all writes `results.json`.
 from __future__ import annotations
 
 import argparse
+import logging
 import sys
 from pathlib import Path
+
+import structlog
 
 from benchmarks import (
     bethe,
@@ -51,6 +54,8 @@ FILES = (
 BY_NAME = {file.__name__.rpartition(".")[2]: file for file in FILES}
 
 if __name__ == "__main__":
+    quiet = structlog.make_filtering_bound_logger(logging.WARNING)  # as a service logs no task
+    structlog.configure(wrapper_class=quiet)
     parser = argparse.ArgumentParser(prog="python -m benchmarks")
     parser.add_argument("only", nargs="*", choices=[*BY_NAME, []], help="run these alone")
     only = parser.parse_args().only

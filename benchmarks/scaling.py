@@ -33,23 +33,23 @@ COMMAND = "python -m benchmarks scaling"
 MEAN_SECONDS = 30.0  # of a block
 SPREAD = 0.5  # standard deviation of its logarithm
 BLOCKS_PER_WORKER = 10
+CARLO = {10: 81.0, 200: 73.0}  # per cent of ideal that Carlo.jl reports at so many ranks
 DASK_SECONDS = 0.001  # of its scheduler for each task, as its documentation says
 
 
 def rows(
-    workers: Sequence[int] = (10, 100, 1000), spins: int = 100_000, seed: int = 0
+    workers: Sequence[int] = (10, 200, 1000), spins: int = 100_000, seed: int = 0
 ) -> list[Row]:
     """Return what part of the workers' time is spent on blocks."""
     one, two = (_real(n, spins) for n in (1, 2))
-    found = [Row("uneven Monte Carlo sweep: one worker / two", one / two, 1.7, "higher", COMMAND)]
+    found = [Row("uneven Monte Carlo sweep: one worker / two", one / two, None, "higher", COMMAND)]
     for n in workers:
         efficiency, bound = simulate(n, seed)
         what = f"uneven blocks, {n:,} workers (simulated): "
+        percent = what + "% of time spent on blocks"
         found += [
-            Row(
-                what + "% of their time spent on blocks", 100 * efficiency, None, "higher", COMMAND
-            ),
-            Row(what + "time / the least possible", 1 / bound, 1.25, "lower", COMMAND),
+            Row(percent, 100 * efficiency, CARLO.get(n), "higher", COMMAND),
+            Row(what + "time / the least possible", 1 / bound, None, "lower", COMMAND),
         ]
     return found
 
@@ -92,7 +92,7 @@ def _real(workers: int, spins: int) -> float:
         "axes": {"W": {"geomspace": [10, 1000, 12]}},
         "fixed": {"d": 3, "alpha": 3, "T": 50, "t": 1},
         "options": {"resonances": {"spins": spins}},
-        "sampling": {"replicas": 48},
+        "sampling": {"replicas": 96},
     }
     few = {**content, "axes": {"W": [10, 1000]}, "sampling": {"replicas": 4}, "seed": 1}
     with scratch() as folder:
