@@ -81,8 +81,8 @@ def simulate(workers: int, seed: int) -> tuple[float, float]:
                 clock.run(dispatcher._step)
                 cluster.advance()
         ledger.close()
-    least = max(seconds.sum() / workers, seconds.max())
-    return seconds.sum() / workers / cluster.ended, least / cluster.ended
+    share = float(seconds.sum()) / workers
+    return share / cluster.ended, max(share, float(seconds.max())) / cluster.ended
 
 
 def _real(workers: int, spins: int) -> float:
@@ -186,7 +186,7 @@ class Cluster:
         if not worker.busy and worker.waiting:
             task, done = worker.waiting.popleft()
             worker.busy = True
-            ends = at + sum(self._seconds[block] for block in task.blocks)
+            ends = at + sum(float(self._seconds[block]) for block in task.blocks)
             heapq.heappush(self._events, (ends, next(self._numbers), worker, task, done))
 
     def _receipt(self, task: Task, block: int) -> Receipt:
