@@ -46,6 +46,7 @@ GRACE_SECONDS = 10.0  # after it was cancelled, a task that still runs takes its
 CLOSE_SECONDS = 15.0  # then the processes of a cluster on this machine are killed
 KEEP_SECONDS = 1.0  # between two looks at whether the cluster has the right size
 PATIENCE_SECONDS = 60.0  # before a cluster that is never closed gets smaller
+CLOSING = ClusterLost("the cluster is being closed")  # a loop that ends answers no question
 
 
 class DaskExecutor:
@@ -174,7 +175,7 @@ class DaskExecutor:
             self._used = time.monotonic()
             self._running.pop(finished, None)
             self._only.pop(finished, None)
-            done(task, _outcome(finished))
+            done(task, CLOSING if self._closing.is_set() else _outcome(finished))
 
         future.add_done_callback(report)
 
