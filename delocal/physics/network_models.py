@@ -44,7 +44,7 @@ def logarithmic(ensemble: Ensemble) -> SpinModel[LogArray]:
     return spin_model(*(getattr(ensemble, name) for name in NEEDS))
 
 
-def is_measurable(p: SpinModel[LogArray], size: Callable[[SpinModel[LogArray]], LogArray]) -> bool:
+def finite_scales(p: SpinModel[LogArray], size: Callable[[SpinModel[LogArray]], LogArray]) -> bool:
     """Whether the scales of a network, and their powers, are numbers that a double can hold.
 
     Near the borders of the phase diagram, and at the lowest temperatures, its `size` is not.

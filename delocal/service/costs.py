@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from delocal.workers.plan import Part, model_named
+from delocal.workers.recall import alike
 from delocal.workers.sampling import REPLICA, Sampling
 from delocal.workers.store import SweepStore
 
@@ -110,26 +111,13 @@ def _learn(stores: Iterable[SweepStore], wanted: Part) -> Known | None:
 def _each(stores: Iterable[SweepStore], wanted: Part) -> Iterator[Known | None]:
     left = SOURCES
     for store in stores:
-        if left and (part := _alike(store, wanted)) is not None:
+        if left and not store.deleted() and (part := alike(store, wanted, _kind)) is not None:
             left -= 1
             yield _read(store, part)
 
 
-def _alike(store: SweepStore, wanted: Part) -> Part | None:
-    """Return the part of a store with the same model and options, whatever its seed and grid."""
-    if store.deleted():
-        return None
-    try:
-        parts = store.plan.parts
-    except (FileNotFoundError, ValueError, KeyError, TypeError):  # purged, or damaged
-        return None
-    for part in parts:
-        if _kind(part) == _kind(wanted) and part.grid.parameters == wanted.grid.parameters:
-            return part
-    return None
-
-
 def _kind(part: Part) -> tuple[object, ...]:
+    """Return what two parts share whose cells cost the same, whatever their seed and grid."""
     return part.model, part.version, part.role, dict(part.options)
 
 

@@ -46,7 +46,7 @@ GRACE_SECONDS = 10.0  # after it was cancelled, a task that still runs takes its
 CLOSE_SECONDS = 15.0  # then the processes of a cluster on this machine are killed
 KEEP_SECONDS = 1.0  # between two looks at whether the cluster has the right size
 PATIENCE_SECONDS = 60.0  # before a cluster that is never closed gets smaller
-CLOSING = ClusterLost("the cluster is being closed")  # a loop that ends answers no question
+CLOSING = "the cluster is being closed"
 
 
 class DaskExecutor:
@@ -175,7 +175,9 @@ class DaskExecutor:
             self._used = time.monotonic()
             self._running.pop(finished, None)
             self._only.pop(finished, None)
-            done(task, CLOSING if self._closing.is_set() else _outcome(finished))
+            # While the loop ends, it may leave a question without an answer.
+            lost = ClusterLost(CLOSING) if self._closing.is_set() else None
+            done(task, lost or _outcome(finished))
 
         future.add_done_callback(report)
 
@@ -269,7 +271,7 @@ class DaskExecutor:
             if self._client is not None and self._client.status == "running":
                 return self._client
             if self._closing.is_set():
-                raise ClusterLost("the cluster is being closed")
+                raise ClusterLost(CLOSING)
             try:
                 if self._client is None:
                     self._start()

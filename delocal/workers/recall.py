@@ -38,6 +38,21 @@ def is_dear(part: Part) -> bool:
     return part.role == "replicas" or model_of(part).seconds_per_cell * part.evaluations >= DEAR
 
 
+def alike(store: SweepStore, wanted: Part, kind: Callable[[Part], object]) -> Part | None:
+    """Return the part of another sweep that is of the `kind` of one and has its parameters.
+
+    None if there is none, or if the sweep is purged meanwhile, or damaged.
+    """
+    try:
+        parts = store.plan.parts
+    except (FileNotFoundError, ValueError, KeyError, TypeError):
+        return None
+    for part in parts:
+        if kind(part) == kind(wanted) and part.grid.parameters == wanted.grid.parameters:
+            return part
+    return None
+
+
 @dataclass(frozen=True)
 class Source:
     """A part of another sweep with the same model, version, options and seed."""
@@ -48,14 +63,8 @@ class Source:
     @classmethod
     def of(cls, store: SweepStore, wanted: Part) -> Source | None:
         """Return the part of a store that may hold cells of `wanted`, or None."""
-        try:
-            parts = store.plan.parts
-        except (FileNotFoundError, ValueError, KeyError, TypeError):  # purged, or damaged
-            return None
-        for part in parts:
-            if _kind(part) == _kind(wanted) and part.grid.parameters == wanted.grid.parameters:
-                return cls(store, part)
-        return None
+        part = alike(store, wanted, _kind)
+        return None if part is None else cls(store, part)
 
     @cached_property
     def _places(self) -> list[dict[tuple[float, ...], int]]:

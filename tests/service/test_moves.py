@@ -57,31 +57,36 @@ def unwatched(ledger):
     return ledger
 
 
-@pytest.mark.parametrize("moves", [BLOCK_MOVES, BLOCK_REPAIRS], ids=["moves", "repairs"])
-def test_a_block_goes_where_its_table_says_and_nowhere_else(unwatched, moves):
-    for source, target in product(BlockState, BlockState):
-        put(unwatched, blocks, source, FIRST)
+def move_block(db, target, moves):
+    return move_blocks(db, target, FIRST, moves=moves) == 1
+
+
+def move_it(db, target, moves):
+    return move_sweep(db, ID, target, moves=moves)
+
+
+@pytest.mark.parametrize(
+    ("states", "table", "here", "move", "moves"),
+    [
+        (BlockState, blocks, FIRST, move_block, BLOCK_MOVES),
+        (BlockState, blocks, FIRST, move_block, BLOCK_REPAIRS),
+        (SweepState, sweeps, sweeps.c.id == ID, move_it, MOVES),
+        (SweepState, sweeps, sweeps.c.id == ID, move_it, REPAIRS),
+    ],
+    ids=["blocks", "repairs of blocks", "sweeps", "repairs of sweeps"],
+)
+def test_states_go_where_their_table_says_and_nowhere_else(
+    unwatched, states, table, here, move, moves
+):
+    for source, target in product(states, states):
+        put(unwatched, table, source, here)
         if not any(target in targets for targets in moves.values()):
             continue
         with unwatched.writing() as db:
-            moved = move_blocks(db, target, FIRST, moves=moves)
+            moved = move(db, target, moves)
         allowed = (source, target) in pairs(moves)
         assert moved == allowed, (source, target)
-        assert state_of(unwatched, blocks, FIRST) == (target if allowed else source)
-
-
-@pytest.mark.parametrize("moves", [MOVES, REPAIRS], ids=["moves", "repairs"])
-def test_a_sweep_goes_where_its_table_says_and_nowhere_else(unwatched, moves):
-    here = sweeps.c.id == ID
-    for source, target in product(SweepState, SweepState):
-        put(unwatched, sweeps, source, here)
-        if not any(target in targets for targets in moves.values()):
-            continue
-        with unwatched.writing() as db:
-            moved = move_sweep(db, ID, target, moves=moves)
-        allowed = (source, target) in pairs(moves)
-        assert moved == allowed, (source, target)
-        assert state_of(unwatched, sweeps, here) == (target if allowed else source)
+        assert state_of(unwatched, table, here) == (target if allowed else source)
 
 
 def test_a_move_that_the_table_lacks_cannot_be_asked_for(ledger):

@@ -19,7 +19,7 @@ from delocal.physics.network_models import (
     NEEDS,
     ensemble_at,
     ensembles,
-    is_measurable,
+    finite_scales,
     logarithmic,
     size_exponents,
 )
@@ -42,7 +42,7 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
     R1, Lc, N1 = (np.full(shape, np.nan) for _ in range(3))
     N2 = np.full((*shape, len(RATIOS)), np.nan)
     for place, ensemble in ensembles(points, WITH_OPTIMAL_PSEUDOSPINS):
-        if not is_measurable(logarithmic(ensemble), optimal_pseudospin_size):
+        if not finite_scales(logarithmic(ensemble), optimal_pseudospin_size):
             continue
         size = size_where(ensemble, 1.0)
         star = ensemble.interaction_radius(size)
@@ -71,7 +71,7 @@ def replicate(
 ) -> dict[str, Any]:
     """Build one network of pseudo-spins of size R1_exact in a box of `box` R2*."""
     ensemble = ensemble_at(point, WITH_OPTIMAL_PSEUDOSPINS)
-    if ensemble is None or not is_measurable(logarithmic(ensemble), optimal_pseudospin_size):
+    if ensemble is None or not finite_scales(logarithmic(ensemble), optimal_pseudospin_size):
         return dict(NOTHING)
     R1 = size_where(ensemble, 1.0)
     star = ensemble.interaction_radius(R1)
@@ -100,7 +100,7 @@ def _thresholds(parameters: Arrays) -> NDArray[np.float64]:
         hottest = logarithmic(replace(ensemble, T=ensemble.W / 2))
         with np.errstate(all="ignore"):
             coldest = replace(hottest, T=threshold_temperature(hottest, LogArray.of(L[place])))
-        if all(is_measurable(p, optimal_pseudospin_size) for p in (hottest, coldest)):
+        if all(finite_scales(p, optimal_pseudospin_size) for p in (hottest, coldest)):
             T_c[place] = temperature_where(ensemble, float(L[place]))
     return T_c
 

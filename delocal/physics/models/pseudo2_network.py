@@ -16,7 +16,7 @@ from delocal.physics.network_models import (
     NEEDS,
     ensemble_at,
     ensembles,
-    is_measurable,
+    finite_scales,
     logarithmic,
     size_exponents,
 )
@@ -44,7 +44,7 @@ def evaluate(parameters: Arrays, options: Mapping[str, Any]) -> dict[str, NDArra
     R2, N2, N3 = np.full(shape, np.nan), np.full(shape, np.nan), np.full((*shape, 6), np.nan)
     valid = np.zeros(shape, np.int8)
     for place, ensemble in ensembles(points, WITH_PSEUDO2SPIN_NETWORK):
-        if not is_measurable(logarithmic(ensemble), optimal_pseudo2spin_size):
+        if not finite_scales(logarithmic(ensemble), optimal_pseudo2spin_size):
             continue
         R1, like = thermal_size(ensemble), equivalent(ensemble)
         R2[place] = size = size_where(like, 1.0)
@@ -71,7 +71,7 @@ def replicate(
 ) -> dict[str, Any]:
     """Build one network of pseudo2-spins of size R2_exact in a box of `box` R2_exact."""
     ensemble = ensemble_at(point, WITH_PSEUDO2SPIN_NETWORK)
-    if ensemble is None or not is_measurable(logarithmic(ensemble), optimal_pseudo2spin_size):
+    if ensemble is None or not finite_scales(logarithmic(ensemble), optimal_pseudo2spin_size):
         return dict(NOTHING)
     R2 = size_where(equivalent(ensemble), 1.0)
     sites = SAMPLERS[options["sampler"]](ensemble, R2, options["box"] * R2, rng)

@@ -24,7 +24,7 @@ from delocal.physics.model import (
     Status,
     Variable,
 )
-from delocal.physics.network_models import is_measurable, logarithmic
+from delocal.physics.network_models import finite_scales, logarithmic
 from delocal.physics.papers import GUTMAN
 from delocal.physics.parameters import RANGES, spin_model, spin_parameters
 from delocal.physics.phase_diagram import WITH_OPTIMAL_PSEUDOSPINS, Region
@@ -166,7 +166,7 @@ def _hot_spins(point: Mapping[str, float], options: Mapping[str, Any]) -> Ensemb
     if not inside or 2 * alpha <= d + 2:
         return None
     spins = _spins(point, min(point["T"], W / 4) if "T" in point else W / 2)
-    if not is_measurable(logarithmic(spins), optimal_pseudospin_size):
+    if not finite_scales(logarithmic(spins), optimal_pseudospin_size):
         return None
     if "T" not in point:
         return spins
