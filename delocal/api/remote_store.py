@@ -70,15 +70,15 @@ class RemoteStore(Store):
         raise PermissionError("the datasets of a service are read only")
 
     def list(self) -> AsyncIterator[str]:
-        """NotImplementedError: nothing is listed."""
+        """NotImplementedError: HTTP lists nothing, as `supports_listing` tells Zarr."""
         raise NotImplementedError("the datasets of a service are not listed")
 
     def list_prefix(self, prefix: str) -> AsyncIterator[str]:
-        """NotImplementedError."""
+        """NotImplementedError, as `list`."""
         return self.list()
 
     def list_dir(self, prefix: str) -> AsyncIterator[str]:
-        """NotImplementedError."""
+        """NotImplementedError, as `list`."""
         return self.list()
 
 

@@ -9,9 +9,12 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.engine import Connection
 
+from delocal.service.database import in_batches
 from delocal.service.moves import these
 from delocal.service.states import BlockState
 from delocal.service.tables import blocks
+
+AT_ONCE = 10_000  # blocks in a statement: SQLite takes 32 766 parameters, PostgreSQL 65 535
 
 
 def now(db: Connection) -> float:
@@ -30,11 +33,11 @@ def is_held(db: Connection) -> sa.ColumnElement[bool]:
     return (blocks.c.state == BlockState.LEASED) & (blocks.c.lease_until >= now(db))
 
 
-def held_by(db: Connection, owner: str) -> dict[tuple[str, str], list[sa.ColumnElement[bool]]]:
-    """Lock and return the leased blocks of `owner` and of those named after it, by sweep and model.
+def held_by(db: Connection, owner: str) -> list[tuple[str, list[sa.ColumnElement[bool]]]]:
+    """Lock the leased blocks of `owner` and of those named after it; return sweeps and conditions.
 
     Their names begin with its own and a colon. Without those that somebody settles at this moment,
-    for whom nobody needs to wait.
+    for whom nobody needs to wait; no condition has more numbers than a statement takes.
     """
     own = (blocks.c.owner == owner) | blocks.c.owner.startswith(f"{owner}:", autoescape=True)
     query = (
@@ -45,7 +48,11 @@ def held_by(db: Connection, owner: str) -> dict[tuple[str, str], list[sa.ColumnE
     held: dict[tuple[str, str], list[int]] = {}
     for row in db.execute(query):
         held.setdefault((row.sweep_id, row.model), []).append(row.block)
-    return {(sweep, model): these(sweep, model, taken) for (sweep, model), taken in held.items()}
+    return [
+        (sweep, these(sweep, model, some))
+        for (sweep, model), taken in held.items()
+        for some in in_batches(taken, AT_ONCE)
+    ]
 
 
 def free_blocks(db: Connection, sweep_id: str, limit: int) -> Sequence[sa.Row[Any]]:

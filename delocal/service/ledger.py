@@ -243,7 +243,7 @@ class Ledger:
         """
         with self._write() as db:
             until = now(db) + seconds
-            for held in held_by(db, owner).values():
+            for _, held in held_by(db, owner):
                 db.execute(blocks.update().where(*held).values(lease_until=until))
 
     def record(self, plan: Plan, owner: str, name: str, receipts: Iterable[Receipt]) -> None:
@@ -322,7 +322,7 @@ class Ledger:
         """
         untried = sa.case((blocks.c.attempt > 0, blocks.c.attempt - 1), else_=0)
         with self._write() as db:
-            for (sweep_id, _), held in held_by(db, owner).items():
+            for sweep_id, held in held_by(db, owner):
                 _give_back(db, *held, attempt=untried)
                 _drop_unwanted(db, sweep_id)
 

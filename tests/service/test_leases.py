@@ -3,9 +3,13 @@
 import time
 
 import pytest
+import sqlalchemy as sa
 
 from delocal.service.ledger import Ledger
-from tests.service.test_ledger import ID, LATER, add, record
+from delocal.service.request import SweepRequest
+from delocal.service.states import BlockState
+from delocal.service.tables import blocks
+from tests.service.test_ledger import ID, LATER, REQUEST, add, record
 
 HOUR = 3600.0
 
@@ -71,3 +75,17 @@ def test_what_a_sweep_run_in_place_holds_is_held_for_every_host(hosts):
         add(ledger, owner="holder", lease_seconds=LATER)
     with other as ledger:
         assert ledger.lease(ID, "other", 99, LATER) is None
+
+
+def test_more_blocks_than_a_statement_takes_are_kept_and_given_back(ledger):
+    content = REQUEST.model_dump(mode="json", exclude_defaults=True)
+    content["axes"] = {"T": {"geomspace": [1e-6, 1e-2, 70_000]}}
+    plan = SweepRequest.parse(content).plan(block_cells=1)
+    ledger.add(plan, name="", tags=[], request=content, owner="a", lease_seconds=LATER)
+    ledger.renew("a", 2 * LATER)
+    assert ledger.lease(plan.sweep_id, "b", 1, LATER) is None
+    ledger.release_all("a")
+    assert ledger.lease(plan.sweep_id, "b", 1, LATER).blocks == (0,)
+    with ledger.engine.connect() as db:
+        free = blocks.c.state == BlockState.QUEUED
+        assert db.scalar(sa.select(sa.func.count()).where(free)) == 69_999

@@ -57,21 +57,21 @@ def unwatched(ledger):
     return ledger
 
 
-def move_block(db, target, moves):
+def move_one_block(db, target, moves):
     return move_blocks(db, target, FIRST, moves=moves) == 1
 
 
-def move_it(db, target, moves):
+def move_one_sweep(db, target, moves):
     return move_sweep(db, ID, target, moves=moves)
 
 
 @pytest.mark.parametrize(
     ("states", "table", "here", "move", "moves"),
     [
-        (BlockState, blocks, FIRST, move_block, BLOCK_MOVES),
-        (BlockState, blocks, FIRST, move_block, BLOCK_REPAIRS),
-        (SweepState, sweeps, sweeps.c.id == ID, move_it, MOVES),
-        (SweepState, sweeps, sweeps.c.id == ID, move_it, REPAIRS),
+        (BlockState, blocks, FIRST, move_one_block, BLOCK_MOVES),
+        (BlockState, blocks, FIRST, move_one_block, BLOCK_REPAIRS),
+        (SweepState, sweeps, sweeps.c.id == ID, move_one_sweep, MOVES),
+        (SweepState, sweeps, sweeps.c.id == ID, move_one_sweep, REPAIRS),
     ],
     ids=["blocks", "repairs of blocks", "sweeps", "repairs of sweeps"],
 )
