@@ -51,9 +51,10 @@ def test_package_changelog_and_api_are_of_one_version():
 
 def test_the_tag_of_a_release_names_its_version():
     asked = ["git", "tag", "--points-at", "HEAD", "--list", "v[0-9]*"]
-    tags = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=True)
-    assert set(tags.stdout.split()) <= {f"v{VERSION}"}
-    if tags.stdout:
+    # A copy without its repository has no tags.
+    tags = subprocess.run(asked, cwd=ROOT, capture_output=True, text=True, check=False).stdout
+    assert set(tags.split()) <= {f"v{VERSION}"}
+    if tags:
         datetime.date.fromisoformat(RELEASED)
 
 
